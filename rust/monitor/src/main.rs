@@ -1,0 +1,2 @@
+//! fastbox-monitor: the watchdog, one small process per caller.
+fn main() {}

@@ -1,0 +1,2 @@
+//! fastbox-stub.
+fn main() {}

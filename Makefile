@@ -1,0 +1,67 @@
+# run      builds fastbox, then starts one program in a container and shows what it sees
+# test     all tests; test-long: those too long for every run as well; test-vm: on another kernel
+# check    format, lints, types, stubs, who may import whom
+# bench    what a start costs, stage by stage and beside its peers; bench-smoke: a few rounds of it
+# setup    what the machine needs for all of this; clean: removes what was built here
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: run test test-long test-vm bench bench-smoke check setup setup-run setup-vm clean
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+WHEEL := $(VENV)/.wheel
+# maturin is found by name; the folder of rustup comes last, after a Rust of the user's own.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
+SOURCES := $(shell find rust python scripts/build_backend -type f -not -name '*.pyc' \
+    -not -path 'python/fastbox/bin/*') Cargo.toml Cargo.lock pyproject.toml
+
+run: $(WHEEL)
+	$(PYTHON) -m fastbox.demo
+
+setup:
+	scripts/setup test
+
+setup-run:
+	scripts/setup run
+
+setup-vm:
+	scripts/setup vm
+
+# The wheel as a user gets it, built and installed again only where a source changed.
+$(WHEEL): $(SOURCES) | setup-run
+	rm -rf dist
+	$(PYTHON) -m pip wheel -q --disable-pip-version-check --no-build-isolation --no-deps -w dist .
+	$(PYTHON) -m pip install -q --disable-pip-version-check --no-deps --force-reinstall dist/*.whl
+	touch $@
+
+test: $(WHEEL) | setup
+	cargo test --release --locked --workspace
+	$(PYTHON) -m pytest tests -m 'not long'
+
+test-long: $(WHEEL) | setup-vm
+	scripts/test-long
+
+test-vm: | setup-vm
+	tests/vm/run
+
+bench: $(WHEEL) | setup
+	$(PYTHON) -m pytest benches
+	$(PYTHON) benches/side_by_side.py
+
+bench-smoke: $(WHEEL) | setup
+	$(PYTHON) -m pytest benches --benchmark-min-rounds=3 --benchmark-max-time=0.2
+	$(PYTHON) benches/side_by_side.py --rounds 5
+
+check: $(WHEEL) | setup
+	cargo fmt --all --check
+	cargo clippy --release --locked --workspace --all-targets -- -D warnings
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(PYTHON) -m mypy.stubtest --concise fastbox._core
+	$(PYTHON) -m pytest -q tests/test_arrows.py
+
+clean:
+	rm -rf $(VENV) target dist python/fastbox/bin .mypy_cache .ruff_cache .pytest_cache .benchmarks

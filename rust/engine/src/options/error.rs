@@ -1,0 +1,198 @@
+//! What can be wrong with options, in sentences that name the option and the value.
+
+/// Why options were refused. The texts are complete sentences' bodies, lower case, without a final stop.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OptionError {
+    /// `--help` was given: not a mistake, the caller prints the help.
+    #[error("help requested")]
+    Help,
+    /// A long flag that the table does not have.
+    #[error("unknown flag: --{flag}")]
+    UnknownFlag {
+        /// The flag without its dashes.
+        flag: String,
+    },
+    /// A letter that is no short flag, within the group it stood in.
+    #[error("unknown shorthand flag: {letter:?} in {group}")]
+    UnknownShorthand {
+        /// The letter.
+        letter: char,
+        /// The whole argument, as `-ix`.
+        group: String,
+    },
+    /// `--=x` or `---x`.
+    #[error("bad flag syntax: {argument}")]
+    BadSyntax {
+        /// The argument as given.
+        argument: String,
+    },
+    /// The last argument is a flag that takes a value.
+    #[error("flag needs an argument: {flag}")]
+    NeedsArgument {
+        /// `--memory`, or `'m' in -im`.
+        flag: String,
+    },
+    /// A flag's value does not fit.
+    #[error("invalid argument {value:?} for \"{flag}\" flag: {reason}")]
+    InvalidFlag {
+        /// The flag as help prints it: `-m, --memory`.
+        flag: String,
+        /// The value as given.
+        value: String,
+        /// What is wrong with it.
+        reason: ValueError,
+    },
+    /// A keyword's value does not fit.
+    #[error("invalid value {value:?} for {name}: {reason}")]
+    InvalidValue {
+        /// The option's name.
+        name: &'static str,
+        /// The value as given.
+        value: String,
+        /// What is wrong with it.
+        reason: ValueError,
+    },
+    /// A keyword's value has the wrong type.
+    #[error("{name} must be {expected}, not {got}")]
+    WrongType {
+        /// The option's name.
+        name: &'static str,
+        /// The types it takes, in Python's words.
+        expected: &'static str,
+        /// The type it got.
+        got: &'static str,
+    },
+    /// A keyword that the table does not have.
+    #[error("unknown option: {name}")]
+    UnknownOption {
+        /// The name as given.
+        name: String,
+    },
+    /// An argument that is not UTF-8: the OCI document is JSON and cannot hold it.
+    #[error("argument {argument:?} is not valid UTF-8")]
+    NotUtf8 {
+        /// The argument, with replacement characters.
+        argument: String,
+    },
+    /// An argument of the command that holds a zero byte, which no program can be given.
+    #[error("argument {argument:?} contains a zero byte")]
+    ZeroByte {
+        /// The argument.
+        argument: String,
+    },
+    /// No image was named.
+    #[error("\"fastbox run\" requires at least 1 argument: the image")]
+    MissingImage,
+    /// Two mounts at one destination.
+    #[error("duplicate mount point: {destination}")]
+    DuplicateMount {
+        /// The destination in the container.
+        destination: String,
+    },
+    /// A memory limit under which no container starts.
+    #[error("minimum memory limit allowed is 6MB, {bytes} bytes were asked for")]
+    MemoryTooSmall {
+        /// The limit in bytes.
+        bytes: u64,
+    },
+    /// Two options that exclude each other.
+    #[error("conflicting options: {one} and {other}: {why}")]
+    Conflict {
+        /// The first, as flag and value.
+        one: String,
+        /// The second, as flag and value.
+        other: String,
+        /// Why they cannot both hold.
+        why: &'static str,
+    },
+}
+
+/// What is wrong with one value; the option and the value are named by [`OptionError`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// Not a size such as `512m`.
+    #[error("invalid size: '{0}'")]
+    Size(String),
+    /// A size whose unit is unknown.
+    #[error("invalid suffix: '{0}'")]
+    SizeSuffix(String),
+    /// A number beyond what the kernel can be told.
+    #[error("the number is too large")]
+    TooLarge,
+    /// Not a duration.
+    #[error("invalid duration: use seconds (30) or units (1m30s, 500ms)")]
+    Duration,
+    /// Not a whole number.
+    #[error("invalid whole number")]
+    Integer,
+    /// Not a decimal number.
+    #[error("invalid number")]
+    Decimal,
+    /// More than nine digits after the point.
+    #[error("value is too precise")]
+    TooPrecise,
+    /// Not a truth value.
+    #[error("invalid boolean: use true or false")]
+    Bool,
+    /// Not one of the words allowed.
+    #[error("must be one of {}", .0.join(", "))]
+    Choice(&'static [&'static str]),
+    /// A network name; only none and host exist.
+    #[error("network not found: only none and host exist")]
+    Network,
+    /// A zero byte in a text.
+    #[error("contains a zero byte")]
+    ZeroByte,
+    /// An empty text.
+    #[error("must not be empty")]
+    Empty,
+    /// A container name with other characters than Docker allows.
+    #[error("invalid container name: only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")]
+    Name,
+    /// A hostname that is too long, or has other characters than letters, digits, `.`, `-`, `_`.
+    #[error("invalid hostname: use 1 to 64 of [a-zA-Z0-9_.-]")]
+    Hostname,
+    /// A relative working directory.
+    #[error("the working directory '{0}' is invalid, it needs to be an absolute path")]
+    Workdir(String),
+    /// An environment entry that begins with `=`.
+    #[error("invalid environment variable: the name is empty")]
+    EnvName,
+    /// An environment entry without a value where none can be looked up.
+    #[error("an environment entry is written NAME=VALUE")]
+    EnvSyntax,
+    /// A volume with no `:`, or with too many.
+    #[error("invalid volume specification: use SOURCE:DESTINATION[:OPTIONS]")]
+    Volume,
+    /// A plain name as the source.
+    #[error(
+        "'{0}' is the name of a volume: named volumes do not exist yet, mount a directory by an absolute path or one that begins with ./"
+    )]
+    NamedVolume(String),
+    /// `-v /path` without a source.
+    #[error("'{0}' has no source: anonymous volumes do not exist yet, use SOURCE:DESTINATION")]
+    AnonymousVolume(String),
+    /// A destination that is not absolute.
+    #[error("invalid mount path: '{0}' mount path must be absolute")]
+    RelativeDestination(String),
+    /// The container's root as destination.
+    #[error("invalid specification: destination can't be '/'")]
+    RootDestination,
+    /// A destination in /proc, where a mount would undo its protection.
+    #[error("'{0}' is inside /proc: nothing can be mounted there")]
+    ProcDestination(String),
+    /// An unknown mount option, or two of one kind.
+    #[error("invalid mode: {0}")]
+    MountMode(String),
+    /// A tmpfs option outside the kernel's list.
+    #[error("invalid tmpfs option '{0}'")]
+    TmpfsOption(String),
+    /// An unknown `--security-opt`.
+    #[error(
+        "invalid --security-opt: '{0}': use no-new-privileges[=true|false] or seccomp=builtin|unconfined|FILE"
+    )]
+    SecurityOpt(String),
+    /// An unknown `--storage-opt`.
+    #[error("unknown storage option '{0}': use size=SIZE")]
+    StorageOpt(String),
+}

@@ -1,0 +1,51 @@
+//! The options of a container, declared once.
+//!
+//! [`table`] holds the only list of them: the typed [`Options`], the command-line parser
+//! ([`parse_run`]), Python's keywords, the help and the documentation ([`table_json`]) all come
+//! from it. Words and meanings are Docker's (`docker run`) unless a row says otherwise.
+
+mod check;
+mod decimal;
+mod error;
+mod field;
+mod json;
+mod mounts;
+mod parse;
+mod scalars;
+mod security;
+mod size;
+mod table;
+mod time;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use check::{Checked, UNTRUSTED, UntrustedLimits};
+pub use error::{OptionError, ValueError};
+pub use field::{Field, Kind};
+pub use json::table_json;
+pub use mounts::{Bind, Propagation, Tmpfs};
+pub use parse::{RunCommand, parse_run};
+pub use scalars::{
+    EnvVar, Hostname, Name, NanoCpus, Network, Preset, UserNamespace, UserSpec, Workdir,
+};
+pub use security::{SeccompChoice, SecurityOpt, StorageOpt};
+pub use size::Size;
+pub use table::{Options, Row, Scope, Side, TABLE, row};
+pub use value::Value;
+
+/// An absolute path without `.`, `..`, doubled or final slashes, as Docker cleans paths: lexically.
+pub(crate) fn clean_path(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}

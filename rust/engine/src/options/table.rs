@@ -1,0 +1,216 @@
+//! The one table.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::field::{Field, Kind, Refusal};
+use super::{
+    Bind, EnvVar, Hostname, Name, NanoCpus, Network, OptionError, Preset, SecurityOpt, Size,
+    StorageOpt, Tmpfs, UserNamespace, UserSpec, Value, Workdir,
+};
+
+/// Where an option exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// On the command line only.
+    Cli,
+    /// As a keyword in Python only.
+    Python,
+    /// On both.
+    Both,
+}
+
+/// What an option belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// To one run; a Plan is the same with or without it.
+    Run,
+    /// To the container's description, and so to the Plan.
+    Container,
+}
+
+/// One option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// The field of [`Options`], and the keyword in Python.
+    pub name: &'static str,
+    /// Another keyword for the same in Python; empty if there is none.
+    pub alias: &'static str,
+    /// The long flag, without its dashes.
+    pub flag: &'static str,
+    /// The short flag's letter.
+    pub short: Option<char>,
+    /// The shape of the value.
+    pub kind: Kind,
+    /// The words allowed, for [`Kind::Choice`].
+    pub choices: &'static [&'static str],
+    /// What stands for the value in help; empty for switches.
+    pub metavar: &'static str,
+    /// What holds when it is not given, in words for help; empty if nothing.
+    pub default: &'static str,
+    /// One sentence.
+    pub help: &'static str,
+    /// The heading it stands under in help.
+    pub group: &'static str,
+    /// Where it exists.
+    pub side: Side,
+    /// What it belongs to.
+    pub scope: Scope,
+}
+
+impl Row {
+    /// The flag as help and errors print it: `-m, --memory`.
+    pub fn label(&self) -> String {
+        match self.short {
+            Some(letter) => format!("-{letter}, --{}", self.flag),
+            None => format!("--{}", self.flag),
+        }
+    }
+}
+
+/// The row of an option by its name or its alias.
+pub fn row(name: &str) -> Option<&'static Row> {
+    TABLE
+        .iter()
+        .find(|row| row.name == name || (!row.alias.is_empty() && row.alias == name))
+}
+
+fn accept<F: Field>(row: &'static Row, field: &mut F, value: Value) -> Result<(), OptionError> {
+    let (shown, got) = (value.to_string(), value.type_name());
+    field.accept(value).map_err(|refusal| match refusal {
+        Refusal::Type => OptionError::WrongType {
+            name: row.name,
+            expected: row.kind.expected(),
+            got,
+        },
+        Refusal::Value(reason) => OptionError::InvalidValue {
+            name: row.name,
+            value: shown,
+            reason,
+        },
+    })
+}
+
+/// Generates the struct and the table from one list, so that they cannot differ.
+macro_rules! options {
+    ($($group:literal { $(
+        $name:ident $(($alias:literal))? : $type:ty, $flag:literal $(, $short:literal)?;
+        $metavar:literal, $default:literal, $side:ident, $scope:ident;
+        $help:literal
+    )* })*) => {
+        /// All options with the values given; a scalar that was not given is `None`, a list empty,
+        /// a switch off. [`Options::check`] looks at them together.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+        pub struct Options { $($(
+            #[doc = $help]
+            pub $name: $type,
+        )*)* }
+
+        /// Every option, in the order of help.
+        pub const TABLE: &[Row] = &[$($(Row {
+            name: stringify!($name),
+            alias: concat!($($alias)?),
+            flag: $flag,
+            short: options!(@short $($short)?),
+            kind: <$type as Field>::KIND,
+            choices: <$type as Field>::CHOICES,
+            metavar: $metavar,
+            default: $default,
+            help: $help,
+            group: $group,
+            side: Side::$side,
+            scope: Scope::$scope,
+        },)*)*];
+
+        impl Options {
+            /// Gives one option a value, by its name or alias: a scalar is replaced, a list grows.
+            ///
+            /// # Errors
+            /// [`OptionError::UnknownOption`], [`OptionError::WrongType`] or
+            /// [`OptionError::InvalidValue`]; a list may then have taken the entries before the bad one.
+            pub fn set(&mut self, name: &str, value: Value) -> Result<(), OptionError> {
+                let row = row(name).ok_or_else(|| OptionError::UnknownOption { name: name.to_owned() })?;
+                match row.name {
+                    $($(stringify!($name) => accept(row, &mut self.$name, value),)*)*
+                    _ => Err(OptionError::UnknownOption { name: name.to_owned() }),
+                }
+            }
+
+            /// Whether an option was given (a switch: whether it is on); false for a name the table does not have.
+            pub fn is_set(&self, name: &str) -> bool {
+                match row(name).map(|row| row.name) {
+                    $($(Some(stringify!($name)) => self.$name.is_set(),)*)*
+                    _ => false,
+                }
+            }
+        }
+    };
+    (@short $short:literal) => { Some($short) };
+    (@short) => { None };
+}
+
+options! {
+    "Run" {
+        interactive: bool, "interactive", 'i'; "", "", Cli, Run;
+        "Keep stdin open and pass it on; without it the program's stdin is empty."
+        rm: bool, "rm"; "", "true", Cli, Run;
+        "Remove the container at its end; every run is removed for now, so it changes nothing."
+        name: Option<Name>, "name"; "NAME", "", Both, Run;
+        "Name of the container; two running containers cannot have the same."
+        timeout: Option<Duration>, "timeout"; "DURATION", "no limit", Both, Run;
+        "Kill everything in the container after this time (seconds, or 1m30s); the exit code is then 124."
+        max_output: Option<Size>, "max-output"; "SIZE", "no limit", Both, Run;
+        "Kill the container once its stdout and stderr together exceed this size."
+        timings: bool, "timings"; "", "", Cli, Run;
+        "Print on stderr at the end how long each stage took."
+        quiet: bool, "quiet", 'q'; "", "", Cli, Run;
+        "Do not print notes about defaults that this machine cannot give."
+    }
+    "Program" {
+        env: Vec<EnvVar>, "env", 'e'; "NAME[=VALUE]", "", Both, Container;
+        "Set an environment variable; a name alone takes the caller's value."
+        workdir("cwd"): Option<Workdir>, "workdir", 'w'; "DIR", "the image's, else /", Both, Container;
+        "Working directory in the container; it is made if it does not exist."
+        user: Option<UserSpec>, "user", 'u'; "USER[:GROUP]", "the image's, else root", Both, Container;
+        "User, and optionally group, by name or number from the image's own files."
+        hostname: Option<Hostname>, "hostname", 'h'; "NAME", "the container's short id", Both, Container;
+        "Hostname in the container."
+    }
+    "Files" {
+        volumes("volume"): Vec<Bind>, "volume", 'v'; "SOURCE:DEST[:OPTIONS]", "", Both, Container;
+        "Bind mount a file or directory of the host; options are ro, rw and the mount propagation. A missing source is made as a directory."
+        tmpfs: Vec<Tmpfs>, "tmpfs"; "DEST[:OPTIONS]", "", Both, Container;
+        "Mount an empty file system in memory; options as size=64m,mode=1777,exec."
+        read_only: bool, "read-only"; "", "", Both, Container;
+        "Mount the container's root file system read-only."
+        storage_opt: Vec<StorageOpt>, "storage-opt"; "size=SIZE", "no limit", Both, Container;
+        "Limit what the container can write to its root file system."
+    }
+    "Limits" {
+        memory: Option<Size>, "memory", 'm'; "SIZE", "no limit", Both, Container;
+        "Memory limit, at least 6m; 0 is no limit. What exceeds it is killed, exit code 137."
+        cpus: Option<NanoCpus>, "cpus"; "NUMBER", "no limit", Both, Container;
+        "How many CPUs' time it may use, as 1.5; 0 is no limit."
+        pids_limit: Option<i64>, "pids-limit"; "NUMBER", "no limit", Both, Container;
+        "How many processes and threads it may have; 0 or -1 is no limit."
+    }
+    "Isolation" {
+        network: Option<Network>, "network"; "none|host", "none", Both, Container;
+        "Network: none has only its own loopback, host is the caller's."
+        cap_add: Vec<String>, "cap-add"; "CAPABILITY", "", Both, Container;
+        "Add a Linux capability, or ALL."
+        cap_drop: Vec<String>, "cap-drop"; "CAPABILITY", "", Both, Container;
+        "Drop a Linux capability, or ALL."
+        security_opt: Vec<SecurityOpt>, "security-opt"; "OPTION", "", Both, Container;
+        "no-new-privileges, or seccomp=builtin|unconfined|FILE."
+        preset: Option<Preset>, "preset"; "untrusted", "", Both, Container;
+        "untrusted: for code nobody read. No new privileges, no network, a narrower system call filter, and limits: 512m memory, 256 pids, 1g written, 16m output; other limits can be given but not lifted."
+        userns: Option<UserNamespace>, "userns"; "auto|host", "auto", Both, Container;
+        "auto gives the container its own range of user ids, host the caller's."
+        strict: bool, "strict"; "", "", Both, Container;
+        "Refuse to start where this machine cannot give a default protection or limit, instead of noting it."
+    }
+}

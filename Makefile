@@ -44,7 +44,7 @@ test-long: $(WHEEL) | setup-vm
 	scripts/test-long
 
 test-vm: | setup-vm
-	tests/vm/run
+	$(PYTHON) tests/vm/run.py
 
 bench: $(WHEEL) | setup
 	$(PYTHON) -m pytest benches

@@ -42,6 +42,9 @@ SOURCES += ("rust", "python", "scripts/build_backend")
 
 def _build_programs() -> None:
     """Compiles the programs as static executables into the package's bin folder."""
+    for tool, source in (("cargo", "rustup"), ("musl-gcc", "the Debian package musl-tools")):
+        if shutil.which(tool) is None:
+            raise SystemExit(f"building fastbox needs {tool}: install it with {source}")
     folder = Path("python/fastbox/bin")
     folder.mkdir(exist_ok=True)
     command = ["cargo", "build", "--release", "--locked", "--message-format"]

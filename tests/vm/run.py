@@ -148,8 +148,8 @@ def console(vmlinuz: Path, archive: Path, deadline_s: float) -> Iterator[str]:
     command += ["-nodefaults", "-display", "none", "-serial", "stdio"]
     command += ["-kernel", str(vmlinuz), "-initrd", str(archive), "-append"]
     command += [f"console={MACHINE.console} loglevel=3 panic=-1 rdinit=/init"]
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, **pipes, text=True, errors="replace") as qemu:
+    none, pipe = subprocess.DEVNULL, subprocess.PIPE
+    with subprocess.Popen(command, stdin=none, stdout=pipe, text=True, errors="replace") as qemu:
         alarm = threading.Timer(deadline_s, qemu.kill)
         alarm.start()
         try:

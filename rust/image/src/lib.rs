@@ -1,1 +1,32 @@
-//! fastbox-image.
+//! The image store: an OCI image layout, with every layer unpacked beside its blob.
+//!
+//! [`Store::import`] makes an image from a root filesystem archive, [`Store::resolve`] finds one by
+//! name or id, and the [`Image`] it gives keeps the image from being removed while it lives.
+//!
+//! ```text
+//! <root>/oci-layout, index.json, blobs/sha256/…   the OCI image layout; index.json is derived
+//! <root>/refs/<escaped name>.json                 one document per name: the truth
+//! <root>/refs/@<id>.json                          an image that lost its last name
+//! <root>/layers/<diff id>/                        a layer, unpacked, as overlay wants it
+//! <root>/leases/<id>                              held (flock, shared) by who uses the image
+//! <root>/tmp/<random>/                            work of a live process (flock) or garbage
+//! <root>/lock                                     held (flock) for the instant of a change
+//! ```
+
+mod digest;
+mod error;
+mod image;
+mod read;
+mod reference;
+mod store;
+mod stream;
+mod tar;
+mod unpack;
+
+pub use digest::Digest;
+pub use error::ImageError;
+pub use image::Image;
+pub use reference::Reference;
+pub use store::{ImportOptions, Imported, Removed, Store, Summary};
+pub use stream::Progress;
+pub use unpack::{Limits, Skipped};

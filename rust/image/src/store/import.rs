@@ -1,0 +1,324 @@
+//! Making an image from a root filesystem archive.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+
+use oci_spec::image::{
+    Arch, Config, HistoryBuilder, ImageConfiguration, ImageConfigurationBuilder,
+    ImageManifestBuilder, MediaType, Os, RootFsBuilder,
+};
+use serde_json::Value;
+
+use super::index::descriptor;
+use super::record::Record;
+use super::workspace::Workspace;
+use super::{Store, sync_directory};
+use crate::digest::Digest;
+use crate::error::ImageError;
+use crate::image::Image;
+use crate::reference::Reference;
+use crate::stream::{self, Format, Progress, Streamed};
+use crate::unpack::{self, Limits, Skipped, Unpacked};
+
+/// How to import. The default is an image with an empty config, within the default limits.
+#[derive(Default)]
+pub struct ImportOptions<'a> {
+    /// Bounds on what the archive may unpack to.
+    pub limits: Limits,
+    /// What a container of the image runs, and with what, where the caller does not say.
+    pub config: Option<Config>,
+    /// A sentence for the image's history.
+    pub comment: Option<String>,
+    /// Called while the archive is read.
+    pub progress: Option<Progress<'a>>,
+}
+
+/// What an import made.
+#[derive(Debug)]
+pub struct Imported {
+    /// The image, held.
+    pub image: Image,
+    /// Whether the name had this very image already; nothing was changed then.
+    pub unchanged: bool,
+    /// The image that had the name before and has no name now.
+    pub replaced: Option<Digest>,
+    /// Digest and bytes of the input as it was given.
+    pub source: (Digest, u64),
+    /// Digest of the layer, uncompressed.
+    pub diff_id: Digest,
+    /// Entries in the archive.
+    pub entries: u64,
+    /// Bytes of file data unpacked.
+    pub bytes: u64,
+    /// What could not be kept.
+    pub skipped: Skipped,
+    /// How long reading and unpacking took.
+    pub unpacking: Duration,
+    /// How long it took to bring it safely to the disk.
+    pub syncing: Duration,
+}
+
+impl Store {
+    /// Makes the image `name` from a root filesystem archive: tar, plain or compressed by gzip, zstd
+    /// or xz. It is read once and unpacked while it is read, in bounded memory. The blob is kept as
+    /// it was given; OCI has no media type for xz, so such a layer is kept as zstd. An image that
+    /// had the name loses it. On any error the store is as before.
+    ///
+    /// An ordinary user owns all files and gets no device nodes; their files are readable and their
+    /// directories passable by them, whatever the archive says. What was left out is in
+    /// [`Imported::skipped`].
+    ///
+    /// # Errors
+    /// [`ImageError::Truncated`], [`ImageError::Corrupt`], [`ImageError::Unsupported`],
+    /// [`ImageError::Refused`] and [`ImageError::LimitExceeded`] for the archive,
+    /// [`ImageError::Cancelled`], [`ImageError::Io`]. After an error in the archive it may take one
+    /// more read of `reader` until this returns.
+    pub fn import(
+        &self,
+        reader: impl Read,
+        name: &Reference,
+        options: ImportOptions<'_>,
+    ) -> Result<Imported, ImageError> {
+        self.clean()?;
+        let workspace = self.workspace()?;
+        let start = Instant::now();
+        let layer = workspace.path().join("layer");
+        let blob = workspace.path().join("blob");
+        std::fs::create_dir(&layer).map_err(ImageError::io("create directory", &layer))?;
+        let root = File::open(&layer).map_err(ImageError::io("open", &layer))?;
+        let file = File::create(&blob).map_err(ImageError::io("create", &blob))?;
+        let limits = options.limits;
+        let streamed = stream::run(reader, file, options.progress, move |archive| {
+            unpack::unpack(archive, root.into(), &limits)
+        })?;
+        let unpacking = start.elapsed();
+
+        let documents = Documents::new(&streamed, options.config, options.comment)?;
+        let put = |name: &str, bytes: &[u8]| {
+            let path = workspace.path().join(name);
+            std::fs::write(&path, bytes).map_err(ImageError::io("write", &path))
+        };
+        put("config", &documents.config)?;
+        put("manifest", &documents.manifest)?;
+        let start = Instant::now();
+        let directory = File::open(workspace.path());
+        directory
+            .and_then(|dir| Ok(rustix::fs::syncfs(dir)?))
+            .map_err(ImageError::io("sync", workspace.path()))?;
+        let published = self.publish(&workspace, name, &documents)?;
+        let syncing = start.elapsed();
+        let Unpacked {
+            entries,
+            bytes,
+            skipped,
+        } = streamed.consumed;
+        Ok(Imported {
+            image: published.image,
+            unchanged: published.unchanged,
+            replaced: published.replaced,
+            source: streamed.source,
+            diff_id: streamed.diff.0,
+            entries,
+            bytes,
+            skipped,
+            unpacking,
+            syncing,
+        })
+    }
+
+    /// Gives what is complete in the workspace its place and name.
+    fn publish(
+        &self,
+        workspace: &Workspace,
+        name: &Reference,
+        documents: &Documents,
+    ) -> Result<Published, ImageError> {
+        let _lock = self.lock()?;
+        let record = documents.record(name);
+        let before = self.named(name)?;
+        if let Some(before) = &before
+            && self.is_same(before, documents)?
+            && let Some(image) = self.hold(before)?
+        {
+            return Ok(Published {
+                image,
+                unchanged: true,
+                replaced: None,
+            });
+        }
+        let place = |from: &str, to: &Path| match to.exists() {
+            // Named by its contents: what is there is the same.
+            true => Ok(()),
+            false => std::fs::rename(workspace.path().join(from), to)
+                .map_err(ImageError::io("publish", to)),
+        };
+        place("layer", &self.layer(&documents.diff_id))?;
+        place("blob", &self.blob(&documents.blob))?;
+        place("config", &self.blob(&record.id))?;
+        place("manifest", &self.blob(&record.manifest))?;
+        self.create_lease(&record.id)?;
+        for directory in ["layers", "blobs/sha256", "leases"] {
+            sync_directory(&self.root.join(directory))?;
+        }
+        let replaced = match before {
+            Some(before) if before.id != record.id => self.loses_name(before, name)?,
+            _ => None,
+        };
+        self.put(&record)?;
+        let nameless = self.nameless_path(&record.id);
+        match std::fs::remove_file(&nameless) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            result => result.map_err(ImageError::io("remove", &nameless))?,
+        }
+        self.write_index(&self.records()?)?;
+        let image = self.hold(&record)?;
+        Ok(Published {
+            image: image.ok_or_else(|| ImageError::NotFound {
+                name: name.to_string(),
+            })?,
+            unchanged: false,
+            replaced,
+        })
+    }
+
+    /// Records an image without a name if `name` is its last one; returns its id then.
+    fn loses_name(
+        &self,
+        mut before: Record,
+        name: &Reference,
+    ) -> Result<Option<Digest>, ImageError> {
+        let name = name.to_string();
+        let mut others = self.records()?.into_iter();
+        if others.any(|other| other.id == before.id && other.name.as_ref() != Some(&name)) {
+            return Ok(None);
+        }
+        before.name = None;
+        self.put(&before)?;
+        Ok(Some(before.id))
+    }
+
+    /// Whether a record's image differs from a new one in nothing but when it was made.
+    fn is_same(&self, before: &Record, documents: &Documents) -> Result<bool, ImageError> {
+        if before.layers != [documents.diff_id] || before.blobs != [documents.blob] {
+            return Ok(false);
+        }
+        let path = self.blob(&before.id);
+        let old = std::fs::read(&path).map_err(ImageError::io("read", &path))?;
+        let timeless = |text: &[u8]| {
+            let mut value: Value = serde_json::from_slice(text).ok()?;
+            value.as_object_mut()?.remove("created");
+            for step in value.get_mut("history")?.as_array_mut()? {
+                step.as_object_mut()?.remove("created");
+            }
+            Some(value)
+        };
+        Ok(timeless(&old).is_some_and(|old| timeless(&documents.config) == Some(old)))
+    }
+}
+
+struct Published {
+    image: Image,
+    unchanged: bool,
+    replaced: Option<Digest>,
+}
+
+/// The image's own documents, as bytes, and what they name.
+struct Documents {
+    config: Vec<u8>,
+    manifest: Vec<u8>,
+    diff_id: Digest,
+    blob: Digest,
+    created: String,
+    size: u64,
+}
+
+impl Documents {
+    fn new(
+        streamed: &Streamed<Unpacked>,
+        config: Option<Config>,
+        comment: Option<String>,
+    ) -> Result<Documents, ImageError> {
+        let created = super::clock::rfc3339(SystemTime::now());
+        let config = configuration(&created, streamed.diff.0, config, comment);
+        let config = encode(config)?;
+        let (blob, blob_size) = streamed.blob;
+        let media_type = match streamed.format {
+            Format::Tar => MediaType::ImageLayer,
+            Format::Gzip => MediaType::ImageLayerGzip,
+            Format::Zstd | Format::Xz => MediaType::ImageLayerZstd,
+        };
+        let config_digest = Digest::of(&config);
+        let manifest = ImageManifestBuilder::default()
+            .schema_version(2u32)
+            .media_type(MediaType::ImageManifest)
+            .config(descriptor(
+                MediaType::ImageConfig,
+                config_digest,
+                config.len() as u64,
+            ))
+            .layers(vec![descriptor(media_type, blob, blob_size)])
+            .build();
+        Ok(Documents {
+            manifest: encode(manifest)?,
+            config,
+            diff_id: streamed.diff.0,
+            blob,
+            created,
+            size: streamed.consumed.bytes,
+        })
+    }
+
+    fn record(&self, name: &Reference) -> Record {
+        let manifest = (Digest::of(&self.manifest), self.manifest.len() as u64);
+        let id = Digest::of(&self.config);
+        let mut record = Record::new(manifest, id, self.created.clone());
+        record.name = Some(name.to_string());
+        record.layers = vec![self.diff_id];
+        record.blobs = vec![self.blob];
+        record.size = self.size;
+        record
+    }
+}
+
+fn configuration(
+    created: &str,
+    diff_id: Digest,
+    config: Option<Config>,
+    comment: Option<String>,
+) -> Result<ImageConfiguration, oci_spec::OciSpecError> {
+    let history = HistoryBuilder::default()
+        .created(created)
+        .created_by("fastbox import")
+        .comment(comment.unwrap_or_else(|| "imported from an archive".to_owned()))
+        .build()?;
+    let rootfs = RootFsBuilder::default()
+        .typ("layers")
+        .diff_ids(vec![diff_id.to_string()])
+        .build()?;
+    ImageConfigurationBuilder::default()
+        .created(created)
+        .architecture(Arch::default())
+        .os(Os::Linux)
+        .config(config.unwrap_or_default())
+        .rootfs(rootfs)
+        .history(vec![history])
+        .build()
+}
+
+/// A document as JSON with ordered keys, so that equal documents have equal digests.
+fn encode<T: serde::Serialize>(
+    document: Result<T, oci_spec::OciSpecError>,
+) -> Result<Vec<u8>, ImageError> {
+    let encoded = document
+        .map_err(|error| error.to_string())
+        .and_then(|document| serde_json::to_value(document).map_err(|error| error.to_string()));
+    match encoded {
+        Ok(value) => Ok(value.to_string().into_bytes()),
+        Err(reason) => Err(ImageError::Corrupt {
+            what: "image config",
+            reason,
+        }),
+    }
+}

@@ -1,0 +1,136 @@
+//! The directory images live in.
+
+mod clock;
+mod import;
+mod index;
+mod lock;
+mod record;
+mod remove;
+mod resolve;
+mod workspace;
+
+use std::fs::{DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+pub use import::{ImportOptions, Imported};
+pub use remove::Removed;
+pub use resolve::Summary;
+
+use crate::digest::Digest;
+use crate::error::ImageError;
+
+/// The version of the OCI image layout (image-spec, image-layout.md).
+const LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
+const LAYOUT_VERSION: &str = "1.0.0";
+const DIRECTORIES: [&str; 5] = ["blobs/sha256", "layers", "leases", "refs", "tmp"];
+
+/// An image store. Several processes may use one at the same time.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: PathBuf,
+}
+
+impl Store {
+    /// Opens the store at `root` and makes it, for its owner only, where it is missing. What dead
+    /// processes left half done there is cleaned up.
+    ///
+    /// # Errors
+    /// [`ImageError::Version`] for a layout of another version, [`ImageError::Io`].
+    pub fn open(root: &Path) -> Result<Store, ImageError> {
+        let store = Store {
+            root: root.to_path_buf(),
+        };
+        let layout = root.join("oci-layout");
+        match std::fs::read(&layout) {
+            Ok(text) => check_layout(&layout, &text)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => store.create()?,
+            Err(error) => return Err(ImageError::io("read", layout)(error)),
+        }
+        store.clean()?;
+        Ok(store)
+    }
+
+    /// The store's directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn create(&self) -> Result<(), ImageError> {
+        for name in DIRECTORIES {
+            let path = self.root.join(name);
+            // Images hold setuid programs and other people's files: nobody else may come near.
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&path)
+                .map_err(ImageError::io("create directory", &path))?;
+        }
+        let _lock = self.lock()?;
+        self.write_index(&[])?;
+        self.write(&self.root.join("oci-layout"), LAYOUT.as_bytes())
+    }
+
+    fn blobs(&self) -> PathBuf {
+        self.root.join("blobs/sha256")
+    }
+
+    fn blob(&self, digest: &Digest) -> PathBuf {
+        self.blobs().join(digest.hex())
+    }
+
+    fn layer(&self, diff_id: &Digest) -> PathBuf {
+        self.root.join("layers").join(diff_id.hex())
+    }
+
+    /// Replaces a small file, durably: new, fsync, rename, fsync of its directory. Needs the lock:
+    /// the new file's name is fixed.
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), ImageError> {
+        let new = path.with_extension("new");
+        let result = std::fs::write(&new, bytes)
+            .and_then(|()| File::open(&new)?.sync_all())
+            .and_then(|()| std::fs::rename(&new, path))
+            .map_err(ImageError::io("write", path));
+        match result {
+            Ok(()) => sync_directory(path.parent().unwrap_or(&self.root)),
+            Err(error) => {
+                // The first error is the one to report.
+                let _ = std::fs::remove_file(&new);
+                Err(error)
+            }
+        }
+    }
+}
+
+fn check_layout(path: &Path, text: &[u8]) -> Result<(), ImageError> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Layout {
+        image_layout_version: String,
+    }
+    let layout: Layout = parse(path, text)?;
+    match layout.image_layout_version == LAYOUT_VERSION {
+        true => Ok(()),
+        false => Err(ImageError::Version {
+            path: path.to_path_buf(),
+            found: layout.image_layout_version,
+            supported: 1,
+        }),
+    }
+}
+
+/// Reads a stored JSON document.
+fn parse<'a, T: serde::Deserialize<'a>>(path: &Path, text: &'a [u8]) -> Result<T, ImageError> {
+    serde_json::from_slice(text).map_err(|error| ImageError::Damaged {
+        path: path.to_path_buf(),
+        reason: error.to_string(),
+    })
+}
+
+/// Makes the names in a directory last.
+fn sync_directory(path: &Path) -> Result<(), ImageError> {
+    File::open(path)
+        .and_then(|dir| dir.sync_all())
+        .map_err(ImageError::io("sync", path))
+}

@@ -1,0 +1,33 @@
+//! Control groups: v1, v2 and the hybrid of both.
+//!
+//! [`Driver`] says what this host has, [`Limits`] is what one Plan asks for, compiled, [`OwnerGroup`] is the
+//! directory `fastbox/<owner>` in each hierarchy, in which a container's groups are made, joined and removed by a
+//! few system calls each. [`Reader`] reads and kills from a thread that sees the cgroup file systems by path.
+//!
+//! Sources: cgroups(7), the kernel's `admin-guide/cgroup-v1` and `admin-guide/cgroup-v2`, and the Linux part of the
+//! OCI runtime specification (`config-linux.md`, "Control groups").
+
+mod clean;
+mod controller;
+mod device_program;
+mod devices;
+mod driver;
+mod error;
+mod io;
+mod limits;
+mod mounts;
+mod owner;
+mod reader;
+mod resources;
+mod special;
+mod steps;
+mod tree;
+mod values;
+
+pub use clean::{Cleaned, clean_owner, owners};
+pub use controller::Controller;
+pub use driver::{Driver, Kind, Missing};
+pub use error::CgroupError;
+pub use limits::Limits;
+pub use owner::{Join, OwnerGroup, Place};
+pub use reader::{Reader, Usage};

@@ -1,0 +1,135 @@
+//! `linux`: namespaces, devices, limits, hidden paths.
+
+use fastbox_container::security::paths;
+use oci_spec::runtime::{
+    Linux, LinuxCpu, LinuxDevice, LinuxDeviceCgroup, LinuxDeviceType, LinuxMemory, LinuxNamespace,
+    LinuxNamespaceType, LinuxPids, LinuxResources,
+};
+
+use super::{Host, SpecError};
+use crate::options::{Checked, NanoCpus, Network, Size};
+
+/// The standard nodes of the OCI specification, all mode 0666: name, major, minor.
+const NODES: &[(&str, i64, i64)] = &[
+    ("/dev/null", 1, 3),
+    ("/dev/zero", 1, 5),
+    ("/dev/full", 1, 7),
+    ("/dev/random", 1, 8),
+    ("/dev/urandom", 1, 9),
+    ("/dev/tty", 5, 0),
+];
+
+/// Devices beyond [`NODES`] that may be opened: console, ptmx, and every pseudo terminal.
+const TERMINALS: &[(i64, Option<i64>)] = &[(5, Some(1)), (5, Some(2)), (136, None)];
+
+/// The period over which CPU time is shared out, in microseconds: Docker's.
+const CPU_PERIOD: u64 = 100_000;
+
+/// The least share of a CPU, in billionths.
+const CPU_MINIMUM: u64 = 10_000_000;
+
+pub(super) fn linux(options: &Checked, host: &Host) -> Result<Linux, SpecError> {
+    let mut linux = Linux::default();
+    linux
+        .set_namespaces(Some(namespaces(options)))
+        .set_devices(Some(NODES.iter().map(node).collect()))
+        .set_resources(Some(resources(options, host)?))
+        .set_masked_paths(Some(paths::masked(host.processors).collect()))
+        .set_readonly_paths(Some(paths::READ_ONLY.map(str::to_owned).to_vec()))
+        .set_rootfs_propagation(None);
+    Ok(linux)
+}
+
+/// New ones, but for the network of `--network host`. The user namespace is not listed: it is made
+/// per launch and entered late ([`USERNS`](super::annotation::USERNS)), and listing it would ask for
+/// one that owns the mounts.
+fn namespaces(options: &Checked) -> Vec<LinuxNamespace> {
+    use LinuxNamespaceType::{Cgroup, Ipc, Mount, Network as Net, Pid, Uts};
+    let network = (options.network() == Network::None).then_some(Net);
+    [Mount, Pid, Ipc, Uts, Cgroup]
+        .into_iter()
+        .chain(network)
+        .map(namespace)
+        .collect()
+}
+
+fn namespace(kind: LinuxNamespaceType) -> LinuxNamespace {
+    let mut namespace = LinuxNamespace::default();
+    namespace.set_typ(kind);
+    namespace
+}
+
+fn node((path, major, minor): &(&str, i64, i64)) -> LinuxDevice {
+    let mut device = LinuxDevice::default();
+    device
+        .set_path(path.into())
+        .set_typ(LinuxDeviceType::C)
+        .set_major(*major)
+        .set_minor(*minor)
+        .set_file_mode(Some(0o666))
+        .set_uid(Some(0))
+        .set_gid(Some(0));
+    device
+}
+
+fn resources(options: &Checked, host: &Host) -> Result<LinuxResources, SpecError> {
+    let mut resources = LinuxResources::default();
+    resources.set_devices(Some(devices()));
+    if let Some(Size(bytes)) = options.memory.filter(|size| size.0 > 0) {
+        let limit = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let mut memory = LinuxMemory::default();
+        memory.set_limit(Some(limit));
+        if host.swap_limit {
+            // Memory and swap together: Docker allows as much swap as memory; untrusted code gets none.
+            memory.set_swap(Some(if options.untrusted() {
+                limit
+            } else {
+                limit.saturating_mul(2)
+            }));
+        }
+        resources.set_memory(Some(memory));
+    }
+    if let Some(NanoCpus(billionths)) = options.cpus.filter(|cpus| cpus.0 > 0) {
+        if !(CPU_MINIMUM..=host.cpus.saturating_mul(1_000_000_000)).contains(&billionths) {
+            return Err(SpecError::Cpus {
+                available: host.cpus,
+            });
+        }
+        let quota = billionths / (1_000_000_000 / CPU_PERIOD);
+        let mut cpu = LinuxCpu::default();
+        cpu.set_period(Some(CPU_PERIOD))
+            .set_quota(i64::try_from(quota).ok());
+        resources.set_cpu(Some(cpu));
+    }
+    if let Some(limit) = options.pids_limit.filter(|limit| *limit > 0) {
+        let mut pids = LinuxPids::default();
+        pids.set_limit(limit);
+        resources.set_pids(Some(pids));
+    }
+    Ok(resources)
+}
+
+/// Nothing but making nodes, and using the standard ones and terminals.
+fn devices() -> Vec<LinuxDeviceCgroup> {
+    let rule = |allow, kind, major, minor, access: &str| {
+        let mut rule = LinuxDeviceCgroup::default();
+        rule.set_allow(allow)
+            .set_typ(Some(kind))
+            .set_major(major)
+            .set_minor(minor)
+            .set_access(Some(access.to_owned()));
+        rule
+    };
+    let mut rules = vec![
+        rule(false, LinuxDeviceType::A, None, None, "rwm"),
+        rule(true, LinuxDeviceType::C, None, None, "m"),
+        rule(true, LinuxDeviceType::B, None, None, "m"),
+    ];
+    let nodes = NODES.iter().map(|(_, major, minor)| (*major, Some(*minor)));
+    rules.extend(
+        nodes
+            .chain(TERMINALS.iter().copied())
+            .map(|(major, minor)| rule(true, LinuxDeviceType::C, Some(major), minor, "rwm")),
+    );
+    rules
+}

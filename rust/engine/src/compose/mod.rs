@@ -1,0 +1,188 @@
+//! Options and an image's config become one OCI runtime-spec document.
+//!
+//! [`compose`] is a pure function: what it needs of the image and of the host comes in through
+//! [`ImageView`] and [`Host`]. Of what the document has no field for, [`annotation`] names the keys.
+
+pub mod annotation;
+mod environment;
+mod error;
+pub mod etc;
+pub mod host;
+mod linux;
+mod mounts;
+mod passwd;
+mod process;
+mod seccomp;
+pub mod sources;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use oci_spec::image::Config;
+use oci_spec::runtime::{Mount, Root, Spec};
+
+use crate::options::{Checked, Network, Preset, UserNamespace};
+
+pub use error::SpecError;
+
+/// The version of the runtime specification that the documents follow.
+pub const OCI_VERSION: &str = "1.2.0";
+
+/// An image as composing sees it.
+pub struct ImageView<'a> {
+    /// The `config` object of its configuration.
+    pub config: Option<&'a Config>,
+    /// Mounts that belong to the image itself: the host image's directories, else none.
+    pub mounts: &'a [Mount],
+    /// Which of [`etc::FILES`] can be mounted over this image's own.
+    pub etc_files: &'a [&'static str],
+    /// A file of the image by absolute path; `None` if it is absent or no regular file.
+    pub read: &'a dyn Fn(&str) -> Option<Vec<u8>>,
+}
+
+/// Reads a file of the host: a seccomp profile named by the user.
+pub type ReadHost<'a> = &'a dyn Fn(&Path) -> io::Result<Vec<u8>>;
+
+/// What the document depends on besides options and image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// The caller's hostname, which `--network host` shows.
+    pub hostname: String,
+    /// The caller's directory, absolute: relative sources start there.
+    pub directory: PathBuf,
+    /// CPUs that the caller may run on.
+    pub cpus: u64,
+    /// Processors that the machine can have, whether on or off: each has a directory to mask.
+    pub processors: usize,
+    /// Whether the memory controller can limit swap.
+    pub swap_limit: bool,
+    /// The caller's hard limit on open files.
+    pub open_files: u64,
+    /// The kernel's version and patch level.
+    pub kernel: (u32, u32),
+}
+
+impl Host {
+    /// Asks the kernel (uname(2), sched_getaffinity(2), sysconf(3),
+    /// getrlimit(2)) for all but what is given.
+    ///
+    /// # Errors
+    /// [`SpecError::Host`] with the call that failed.
+    pub fn probe(directory: PathBuf, swap_limit: bool) -> Result<Host, SpecError> {
+        let failed = |call| move |errno| SpecError::Host { call, errno };
+        let names = nix::sys::utsname::uname().map_err(failed("uname"))?;
+        let release = names.release().to_string_lossy();
+        let mut numbers = release
+            .split(|c: char| !c.is_ascii_digit())
+            .map(|n| n.parse().unwrap_or(0));
+        let affinity = nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0))
+            .map_err(failed("sched_getaffinity"))?;
+        let configured = nix::unistd::sysconf(nix::unistd::SysconfVar::_NPROCESSORS_CONF);
+        let limit = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE);
+        Ok(Host {
+            hostname: names.nodename().to_string_lossy().into_owned(),
+            directory,
+            cpus: (0..nix::sched::CpuSet::count())
+                .filter(|cpu| affinity.is_set(*cpu) == Ok(true))
+                .count() as u64,
+            processors: configured
+                .ok()
+                .flatten()
+                .map_or(1, |count| count.max(1) as usize),
+            swap_limit,
+            open_files: limit.map_err(failed("getrlimit"))?.1,
+            kernel: (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)),
+        })
+    }
+}
+
+/// The document for one container. `command` is what stood after the image.
+///
+/// The hostname is `None` where it depends on the container's id
+/// ([`annotation::HOSTNAME_FROM_ID`] is set); `root.path` is the placeholder `rootfs`, because the
+/// root file system is made per launch.
+///
+/// # Errors
+/// The first thing that cannot be described, in Docker's words where Docker has some.
+pub fn compose(
+    options: &Checked,
+    command: &[String],
+    image: &ImageView,
+    host: &Host,
+    read_host: ReadHost,
+) -> Result<Spec, SpecError> {
+    let identity = passwd::resolve(process::user(options, image), image.read)?;
+    let caps =
+        fastbox_container::security::caps::resolve(&options.cap_add, &options.cap_drop, false)?;
+    let hostname = hostname(options, host);
+    let process = process::process(
+        options,
+        command,
+        image,
+        &identity,
+        &caps,
+        hostname.as_deref(),
+        host,
+    )?;
+    let mut linux = linux::linux(options, host)?;
+    linux.set_seccomp(seccomp::seccomp(options, &caps, host, read_host)?);
+
+    let mut root = Root::default();
+    root.set_path(PathBuf::from("rootfs"))
+        .set_readonly(Some(options.read_only));
+    let mut spec = Spec::default();
+    spec.set_version(OCI_VERSION.to_owned())
+        .set_annotations(Some(annotations(options, image, hostname.is_none())))
+        .set_hostname(hostname)
+        .set_root(Some(root))
+        .set_process(Some(process))
+        .set_mounts(Some(mounts::mounts(options, image, &host.directory)))
+        .set_linux(Some(linux));
+    Ok(spec)
+}
+
+/// The name given, the caller's with the caller's network, or `None`: the container's short id.
+fn hostname(options: &Checked, host: &Host) -> Option<String> {
+    match (&options.hostname, options.network()) {
+        (Some(name), _) => Some(name.0.clone()),
+        (None, Network::Host) => Some(host.hostname.clone()),
+        (None, Network::None) => None,
+    }
+}
+
+fn annotations(
+    options: &Checked,
+    image: &ImageView,
+    hostname_from_id: bool,
+) -> HashMap<String, String> {
+    let mut all = HashMap::new();
+    let mut put = |key: &str, value: String| all.insert(key.to_owned(), value);
+    // A network namespace that the user namespace does not own would have no sysfs, no low ports and
+    // no ping inside: with the caller's network the container has the caller's ids, as in Docker.
+    let userns = match (options.userns, options.network()) {
+        (Some(UserNamespace::Host), _) | (_, Network::Host) => UserNamespace::Host,
+        (Some(UserNamespace::Auto) | None, Network::None) => UserNamespace::Auto,
+    };
+    put(annotation::USERNS, userns.as_str().to_owned());
+    put(
+        annotation::ETC,
+        etc::to_generate(options, image.etc_files).join(","),
+    );
+    if hostname_from_id {
+        put(annotation::HOSTNAME_FROM_ID, "true".to_owned());
+    }
+    if let Some(bytes) = options.storage_size() {
+        put(annotation::STORAGE_SIZE, bytes.to_string());
+    }
+    if let Some(preset) = options.preset.map(Preset::as_str) {
+        put(annotation::PRESET, preset.to_owned());
+    }
+    if options.strict {
+        put(annotation::STRICT, "true".to_owned());
+    }
+    all
+}

@@ -1,0 +1,130 @@
+//! `mounts`: Docker's defaults, the image's, the user's.
+
+use std::path::{Path, PathBuf};
+
+use oci_spec::runtime::Mount;
+
+use super::{ImageView, sources};
+use crate::options::{Bind, Checked, Tmpfs};
+
+/// Destination, type, source and options of what every container has.
+const DEFAULTS: &[(&str, &str, &str, &[&str])] = &[
+    ("/proc", "proc", "proc", &["nosuid", "noexec", "nodev"]),
+    (
+        "/dev",
+        "tmpfs",
+        "tmpfs",
+        &["nosuid", "strictatime", "mode=755", "size=65536k"],
+    ),
+    (
+        "/dev/pts",
+        "devpts",
+        "devpts",
+        &[
+            "nosuid",
+            "noexec",
+            "newinstance",
+            "ptmxmode=0666",
+            "mode=0620",
+            "gid=5",
+        ],
+    ),
+    (
+        "/sys",
+        "sysfs",
+        "sysfs",
+        &["nosuid", "noexec", "nodev", "ro"],
+    ),
+    (
+        "/sys/fs/cgroup",
+        "cgroup",
+        "cgroup",
+        &["ro", "nosuid", "noexec", "nodev"],
+    ),
+    (
+        "/dev/mqueue",
+        "mqueue",
+        "mqueue",
+        &["nosuid", "noexec", "nodev"],
+    ),
+    (
+        "/dev/shm",
+        "tmpfs",
+        "shm",
+        &["nosuid", "noexec", "nodev", "mode=1777", "size=67108864"],
+    ),
+];
+
+/// In the order of mounting: the defaults, then the rest with parents before what lies in them.
+/// A user's mount takes the place of a default or of an image's at the same destination; a user's
+/// /dev also of the defaults in it.
+pub(super) fn mounts(options: &Checked, image: &ImageView, directory: &Path) -> Vec<Mount> {
+    let binds = options.volumes.iter().map(|volume| bind(volume, directory));
+    let mut rest: Vec<Mount> = binds.chain(options.tmpfs.iter().map(tmpfs)).collect();
+    let taken = |destination: &Path| {
+        let at = |path: &Path| rest.iter().any(|mount| mount.destination() == path);
+        at(destination) || (destination.starts_with("/dev") && at(Path::new("/dev")))
+    };
+    let defaults = DEFAULTS
+        .iter()
+        .filter(|(destination, ..)| !taken(Path::new(destination)));
+    let mut all: Vec<Mount> = defaults
+        .map(|(destination, kind, source, options)| {
+            mount(destination, kind, PathBuf::from(source), to_owned(options))
+        })
+        .collect();
+    let image: Vec<Mount> = image
+        .mounts
+        .iter()
+        .filter(|mount| !taken(mount.destination()))
+        .cloned()
+        .collect();
+    rest.extend(image);
+    rest.sort_by_key(|mount| {
+        (
+            mount.destination().components().count(),
+            mount.destination().clone(),
+        )
+    });
+    all.extend(rest);
+    all
+}
+
+/// A bind of the whole tree; `ro` holds for mounts below it too (`rro`, Linux 5.12).
+fn bind(bind: &Bind, directory: &Path) -> Mount {
+    let access: &[&str] = if bind.read_only {
+        &["ro", "rro"]
+    } else {
+        &["rw"]
+    };
+    let options = [&["rbind", bind.propagation.as_str()], access].concat();
+    mount(
+        &bind.destination,
+        "bind",
+        sources::absolute(&bind.source, directory),
+        to_owned(&options),
+    )
+}
+
+fn tmpfs(tmpfs: &Tmpfs) -> Mount {
+    mount(
+        &tmpfs.destination,
+        "tmpfs",
+        PathBuf::from("tmpfs"),
+        tmpfs.options.clone(),
+    )
+}
+
+pub(super) fn mount(destination: &str, kind: &str, source: PathBuf, options: Vec<String>) -> Mount {
+    let mut mount = Mount::default();
+    mount
+        .set_destination(PathBuf::from(destination))
+        .set_typ(Some(kind.to_owned()))
+        .set_source(Some(source))
+        .set_options(Some(options));
+    mount
+}
+
+pub(super) fn to_owned(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}

@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn records_override_and_take_back() {
-        let pax = parsed(b"9 path=a\n9 path=b\n8 size=\n20 mtime=-1.25000000\n").unwrap();
+        let pax = parsed(b"9 path=a\n9 path=b\n8 size=\n21 mtime=-1.25000000\n").unwrap();
         assert_eq!(pax.path.as_deref(), Some(&b"b"[..]));
         assert_eq!(pax.size, None);
         let before = Time {
@@ -253,7 +253,7 @@ mod tests {
         };
         assert_eq!(pax.mtime, Some(before));
         assert_eq!(parsed(b"8 path=\n").unwrap().path, None);
-        let pax = parsed(b"27 SCHILY.xattr.user.a=b\n=\0c\n").unwrap();
+        let pax = parsed(b"29 SCHILY.xattr.user.a=b\n=\0c\n").unwrap();
         assert_eq!(pax.xattrs, [(b"user.a".to_vec(), b"b\n=\0c".to_vec())]);
         let pax = parsed(b"34 LIBARCHIVE.xattr.user.%41=aGk=\n").unwrap();
         assert_eq!(pax.xattrs, [(b"user.A".to_vec(), b"hi".to_vec())]);

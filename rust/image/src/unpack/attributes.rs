@@ -9,6 +9,9 @@ use super::Unpacker;
 use crate::error::ImageError;
 use crate::tar::{Entry, Input, Time};
 
+/// What the system calls want: the user and the group to give.
+type Ids = (Option<Uid>, Option<Gid>);
+
 /// Who unpacks, and so what owners can be given.
 pub(super) struct Owner {
     uid: u32,
@@ -29,10 +32,7 @@ impl Owner {
     }
 
     /// The owner to give, or None where new files have it already. An ordinary user owns everything.
-    pub(super) fn of(
-        &self,
-        entry: &Entry,
-    ) -> Result<Option<(Option<Uid>, Option<Gid>)>, ImageError> {
+    pub(super) fn of(&self, entry: &Entry) -> Result<Option<Ids>, ImageError> {
         let id = |id: i64| match u32::try_from(id) {
             // The last number means "no change" to the kernel.
             Ok(id) if id != u32::MAX => Ok(id),

@@ -11,10 +11,22 @@ from typing import Any
 PROFILE = Path(__file__).parents[1] / "rust/container/data/seccomp-default.json"
 CAPABILITIES = [
     f"CAP_{name}"
-    for name in (
-        "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE NET_RAW SETFCAP "
-        "SETGID SETPCAP SETUID SYS_CHROOT"
-    ).split()
+    for name in [
+        "AUDIT_WRITE",
+        "CHOWN",
+        "DAC_OVERRIDE",
+        "FOWNER",
+        "FSETID",
+        "KILL",
+        "MKNOD",
+        "NET_BIND_SERVICE",
+        "NET_RAW",
+        "SETFCAP",
+        "SETGID",
+        "SETPCAP",
+        "SETUID",
+        "SYS_CHROOT",
+    ]
 ]
 # Docker's names for the processors in the profile's conditions, and OCI's for the same.
 _PROCESSORS = {"x86_64": ("amd64", "SCMP_ARCH_X86_64"), "aarch64": ("arm64", "SCMP_ARCH_AARCH64")}
@@ -57,6 +69,6 @@ def write(folder: Path, root: Path, arguments: list[str], runtime: str) -> None:
     spec["root"] = {"path": str(root), "readonly": True}
     spec["process"].update(args=arguments, terminal=False, noNewPrivileges=False)
     held = ("bounding", "effective", "permitted")
-    spec["process"]["capabilities"] = {kind: CAPABILITIES for kind in held}
+    spec["process"]["capabilities"] = dict.fromkeys(held, CAPABILITIES)
     spec["linux"]["seccomp"] = _seccomp()
     path.write_text(json.dumps(spec))

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import ClassVar
 
 import bundle
+import spawn
 from needs import docker_daemon, find
+from spawn import spawned
 
 Run = Callable[[], float]
 PROGRAM = "/bin/true"
@@ -33,18 +35,6 @@ class Bench:
     archive: Path  # the root filesystem as a tar
     root: Path  # the same, unpacked
     scratch: Path  # an empty folder, removed afterwards
-
-
-def spawned(command: Sequence[str], environment: Mapping[str, str] = os.environ) -> float:
-    """Seconds from spawning a program to having reaped it."""
-    path = command[0]
-    began = time.perf_counter()
-    pid = os.posix_spawn(path, command, environment)
-    _, status = os.waitpid(pid, 0)
-    took = time.perf_counter() - began
-    if status != 0:
-        raise RuntimeError(f"{' '.join(command)} ended with wait status {status:#x}")
-    return took
 
 
 class Peer(ABC):
@@ -133,8 +123,8 @@ class Runc(Peer):
         numbers = count()
         base = [self.path(), "--root", str(bench.scratch / f"state-{self.command}"), "run"]
         base += ["--bundle", str(folder)]
-        with self.spawner() as spawn:
-            yield lambda: spawn([*base, f"fastbox-bench-{os.getpid()}-{next(numbers)}"])
+        with self.spawner() as start:
+            yield lambda: start([*base, f"fastbox-bench-{os.getpid()}-{next(numbers)}"])
 
     @contextmanager
     def spawner(self) -> Iterator[Callable[[list[str]], float]]:
@@ -157,7 +147,7 @@ class Crun(Runc):
             yield spawned
             return
         inside = f'umount {hybrid} && exec "$@"'
-        helper = ["unshare", "--mount", "sh", "-c", inside, "sh", sys.executable, __file__]
+        helper = ["unshare", "--mount", "sh", "-c", inside, "sh", sys.executable, spawn.__file__]
         pipe = subprocess.PIPE
         with subprocess.Popen(helper, stdin=pipe, stdout=pipe, text=True) as process:
             requests, answers = process.stdin, process.stdout
@@ -293,8 +283,3 @@ PEERS: tuple[Peer, ...] = (
     Podman(),
     Docker(),
 )
-
-if __name__ == "__main__":
-    # The helper of `Crun.spawner`.
-    for line in sys.stdin:
-        print(spawned(json.loads(line)), flush=True)

@@ -47,11 +47,12 @@ test-vm: | setup-vm
 	$(PYTHON) tests/vm/run.py
 
 bench: $(WHEEL) | setup
-	$(PYTHON) -m pytest benches
-	$(PYTHON) benches/side_by_side.py
+	mkdir -p .benchmarks
+	$(PYTHON) -m pytest benches -s --benchmark-json .benchmarks/stages.json
+	$(PYTHON) benches/side_by_side.py --markdown .benchmarks/side_by_side.md
 
 bench-smoke: $(WHEEL) | setup
-	$(PYTHON) -m pytest benches --benchmark-min-rounds=3 --benchmark-max-time=0.2
+	FASTBOX_BENCH_ROUNDS=5 $(PYTHON) -m pytest benches -s
 	$(PYTHON) benches/side_by_side.py --rounds 5
 
 check: $(WHEEL) | setup

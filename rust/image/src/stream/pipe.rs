@@ -80,8 +80,11 @@ impl Input for Receiver {
         {
             let (used, _) = std::mem::replace(&mut self.current, next?);
             self.at = 0;
-            // The sender may have ended; then nobody needs the buffer.
-            let _ = self.free.send(used);
+            // The first one was a placeholder; an empty buffer to read into would mean the end.
+            if !used.is_empty() {
+                // The sender may have ended; then nobody needs the buffer.
+                let _ = self.free.send(used);
+            }
         }
         Ok(&self.current.0[self.at..self.current.1])
     }

@@ -1,0 +1,100 @@
+//! Killing the processes that a dead owner's table has on record, and nobody else.
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use fastbox_sys::journal::{Entry, FILE_SIZE, read_entries, read_header};
+use fastbox_sys::pidfd;
+use nix::errno::Errno;
+use nix::poll::PollTimeout;
+use nix::sys::signal::Signal;
+
+use super::identity::{Identity, TICKS_PER_SECOND, start_of};
+
+/// How long after its stamp a process may have begun where the owner was killed before it could note the
+/// clone's end. The kernel stamps a process near the end of clone, whose only long waits, for locks of
+/// namespaces, are cut short by the kill itself. And the number must not come round to a stranger: of 32768,
+/// the smallest usual pid_max, 10 s allow that only above 3,000 new processes a second, while the container's
+/// own process must also have died. What the bound leaves out, the cgroups still get.
+const LONGEST_CLONE_NS: u64 = 10_000_000_000;
+/// How long to wait for the killed to end.
+const END_WITHIN: Duration = Duration::from_secs(5);
+
+/// Kills all that the table of the dead owner in `dir` has on record and waits for their end. True: none is left.
+/// A table that is missing, damaged, of another version or of another boot holds nobody.
+pub(super) fn kill_recorded(dir: &Path, here: &Identity) -> bool {
+    let mut bytes = Vec::new();
+    // What cannot be read cannot be judged.
+    let _ = File::open(dir.join(super::register::TABLE))
+        .and_then(|file| file.take(FILE_SIZE as u64).read_to_end(&mut bytes));
+    if read_header(&bytes).is_none_or(|header| header.boot != here.boot.as_bytes()) {
+        return true;
+    }
+    let killed: Vec<OwnedFd> = read_entries(&bytes)
+        .filter_map(|entry| kill(&entry))
+        .collect();
+    let until = Instant::now() + END_WITHIN;
+    killed.iter().all(|process| {
+        let left = until.saturating_duration_since(Instant::now());
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+        pidfd::wait_end(process, timeout) == Ok(true)
+    })
+}
+
+/// Kills the process of an entry if it is still the one that was recorded: opened first, checked after, and
+/// killed through what was opened.
+fn kill(entry: &Entry) -> Option<OwnedFd> {
+    if entry.pid <= 1 || entry.pid == std::process::id() as i32 {
+        return None;
+    }
+    let process = pidfd::open(entry.pid).ok()?;
+    if !began_in_window(entry, start_of(entry.pid)?) {
+        return None;
+    }
+    match pidfd::send_signal(&process, Some(Signal::SIGKILL)) {
+        Err(Errno::ESRCH) => None,
+        _ => Some(process),
+    }
+}
+
+fn began_in_window(entry: &Entry, start: u64) -> bool {
+    let ticks = |ns: u64| ns / (1_000_000_000 / TICKS_PER_SECOND);
+    let last = match entry.closed {
+        Some(closed) => closed.get(),
+        None => entry.stamp.saturating_add(LONGEST_CLONE_NS),
+    };
+    (ticks(entry.stamp)..=ticks(last)).contains(&start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::num::NonZero;
+
+    #[test]
+    fn the_window_is_closed_by_the_second_stamp() {
+        let entry = |closed| Entry {
+            pid: 5,
+            stamp: 1_005_000_000,
+            closed: NonZero::new(closed),
+            flags: 0,
+            id: String::new(),
+        };
+        for (closed, start, fits) in [
+            (1_012_000_000, 99, false),
+            (1_012_000_000, 100, true),
+            (1_012_000_000, 101, true),
+            (1_012_000_000, 102, false),
+            (0, 100 + 10 * TICKS_PER_SECOND, true),
+            (0, 101 + 10 * TICKS_PER_SECOND, false),
+        ] {
+            assert_eq!(
+                began_in_window(&entry(closed), start),
+                fits,
+                "{closed} {start}"
+            );
+        }
+    }
+}

@@ -189,13 +189,14 @@ impl Builder {
     }
 
     /// x86-64's, with x32 where the document lists it: x32's calls are those with bit 30. Where
-    /// it is not listed, libseccomp takes every number from there up for a bad architecture.
+    /// it is not listed, libseccomp takes every number from there up for a bad architecture,
+    /// save -1, the number that a tracer sets to skip a call.
     fn x86_64(&mut self, native: &Calls, x32: Option<&Calls>) -> Result<Id, SeccompError> {
         let mut regions = self.regions();
         let enosys = self.graph.verdict(ENOSYS);
         if x32.is_none() {
             let bad = self.graph.verdict(BAD_ARCH);
-            regions.paint(X32_BIT, u32::MAX, bad);
+            regions.paint(X32_BIT, u32::MAX - 1, bad);
         }
         if let Some(newer) = self.newer(native) {
             regions.paint(newer, X32_BIT - 1, enosys);

@@ -290,6 +290,11 @@ impl Slot {
         self.raw().pid.as_ptr()
     }
 
+    /// The same place as an atomic: [`crate::launch::Launch::spawn`] takes it.
+    pub fn pid_cell(&self) -> &AtomicI32 {
+        &self.raw().pid
+    }
+
     /// The pid on record; 0 before the clone.
     pub fn pid(&self) -> i32 {
         self.raw().pid.load(Ordering::Acquire)

@@ -576,7 +576,8 @@ fn clean_owner_kills_what_lives_and_what_is_being_made() {
         assert_eq!(child.wait().expect("wait").signal(), Some(9));
     }
     // What the maker had made in one hierarchy after the others were gone is for the next round.
-    clean_owner(&host.driver, &host.owner);
+    let again = clean_owner(&host.driver, &host.owner);
+    assert!(again.left.is_empty(), "{again:?}");
     assert!(host.left(&host.owner).is_empty());
 }
 

@@ -1,6 +1,6 @@
 //! The options of a container, declared once.
 //!
-//! [`table`] holds the only list of them: the typed [`Options`], the command-line parser
+//! The module `table` holds the only list of them: the typed [`Options`], the command-line parser
 //! ([`parse_run`]), Python's keywords, the help and the documentation ([`table_json`]) all come
 //! from it. Words and meanings are Docker's (`docker run`) unless a row says otherwise.
 

@@ -19,8 +19,10 @@ const NODES: &[(&str, i64, i64)] = &[
     ("/dev/tty", 5, 0),
 ];
 
-/// Devices beyond [`NODES`] that may be opened: console, ptmx, and every pseudo terminal.
-const TERMINALS: &[(i64, Option<i64>)] = &[(5, Some(1)), (5, Some(2)), (136, None)];
+/// Devices beyond [`NODES`] that may be opened, as in Docker: console, ptmx, every pseudo terminal,
+/// and tun, whose node an image may have. Equal to the list that an owner's group already has, so
+/// that a container needs none of its own.
+const OPENABLE: &[(i64, Option<i64>)] = &[(5, Some(1)), (5, Some(2)), (136, None), (10, Some(200))];
 
 /// The period over which CPU time is shared out, in microseconds: Docker's.
 const CPU_PERIOD: u64 = 100_000;
@@ -109,7 +111,7 @@ fn resources(options: &Checked, host: &Host) -> Result<LinuxResources, SpecError
     Ok(resources)
 }
 
-/// Nothing but making nodes, and using the standard ones and terminals.
+/// Nothing but making nodes, and using the standard ones and [`OPENABLE`].
 fn devices() -> Vec<LinuxDeviceCgroup> {
     let rule = |allow, kind, major, minor, access: &str| {
         let mut rule = LinuxDeviceCgroup::default();
@@ -128,7 +130,7 @@ fn devices() -> Vec<LinuxDeviceCgroup> {
     let nodes = NODES.iter().map(|(_, major, minor)| (*major, Some(*minor)));
     rules.extend(
         nodes
-            .chain(TERMINALS.iter().copied())
+            .chain(OPENABLE.iter().copied())
             .map(|(major, minor)| rule(true, LinuxDeviceType::C, Some(major), minor, "rwm")),
     );
     rules

@@ -284,20 +284,10 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// Where the kernel is to write the child's pid: `parent_tid` of clone3(2), with `CLONE_PARENT_SETTID`.
-    /// Valid as long as the slot.
-    pub fn pid_ptr(&self) -> *mut i32 {
-        self.raw().pid.as_ptr()
-    }
-
-    /// The same place as an atomic: [`crate::launch::Launch::spawn`] takes it.
-    pub fn pid_cell(&self) -> &AtomicI32 {
+    /// Where the kernel is to write the child's pid: its address is `parent_tid` of clone3(2), with
+    /// `CLONE_PARENT_SETTID`. 0 before the clone.
+    pub fn pid(&self) -> &AtomicI32 {
         &self.raw().pid
-    }
-
-    /// The pid on record; 0 before the clone.
-    pub fn pid(&self) -> i32 {
-        self.raw().pid.load(Ordering::Acquire)
     }
 
     /// Notes the time. To be called just before the clone: a pid counts only for a process that began

@@ -25,22 +25,31 @@ const END_WITHIN: Duration = Duration::from_secs(5);
 /// Kills all that the table of the dead owner in `dir` has on record and waits for their end. True: none is left.
 /// A table that is missing, damaged, of another version or of another boot holds nobody.
 pub(super) fn kill_recorded(dir: &Path, here: &Identity) -> bool {
+    let until = Instant::now() + END_WITHIN;
+    loop {
+        let killed: Vec<OwnedFd> = recorded(dir, here).iter().filter_map(kill).collect();
+        let ended = killed.iter().all(|process| {
+            let left = until.saturating_duration_since(Instant::now());
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+            pidfd::wait_end(process, timeout) == Ok(true)
+        });
+        // Once more while any was found: one that clones the container's process on the owner's behalf outlives the
+        // owner, and what it made is on record only now that it has ended.
+        if killed.is_empty() || !ended {
+            return ended;
+        }
+    }
+}
+
+fn recorded(dir: &Path, here: &Identity) -> Vec<Entry> {
     let mut bytes = Vec::new();
     // What cannot be read cannot be judged.
     let _ = File::open(dir.join(super::register::TABLE))
         .and_then(|file| file.take(FILE_SIZE as u64).read_to_end(&mut bytes));
-    if read_header(&bytes).is_none_or(|header| header.boot != here.boot.as_bytes()) {
-        return true;
+    match read_header(&bytes) {
+        Some(header) if header.boot == here.boot.as_bytes() => read_entries(&bytes).collect(),
+        _ => vec![],
     }
-    let killed: Vec<OwnedFd> = read_entries(&bytes)
-        .filter_map(|entry| kill(&entry))
-        .collect();
-    let until = Instant::now() + END_WITHIN;
-    killed.iter().all(|process| {
-        let left = until.saturating_duration_since(Instant::now());
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
-        pidfd::wait_end(process, timeout) == Ok(true)
-    })
 }
 
 /// Kills the process of an entry if it is still the one that was recorded: opened first, checked after, and
@@ -51,6 +60,10 @@ fn kill(entry: &Entry) -> Option<OwnedFd> {
     }
     let process = pidfd::open(entry.pid).ok()?;
     if !began_in_window(entry, start_of(entry.pid)?) {
+        return None;
+    }
+    // A zombie, which its parent has not reaped yet, has ended.
+    if pidfd::wait_end(&process, PollTimeout::ZERO) == Ok(true) {
         return None;
     }
     match pidfd::send_signal(&process, Some(Signal::SIGKILL)) {

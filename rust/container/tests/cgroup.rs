@@ -12,7 +12,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use fastbox_container::cgroup::{
-    CgroupError, Controller, Driver, Join, Kind, Limits, OwnerGroup, Reader, clean_owner, owners,
+    CgroupError, Controller, Driver, Join, Kind, Limits, Missing, OwnerGroup, Reader, clean_owner,
+    owners,
 };
 use oci_spec::runtime::LinuxResources;
 
@@ -447,6 +448,11 @@ fn impossible_values_are_refused_by_name() {
             "-7",
         ),
     ] {
+        let memory = |one: &Missing| one.controller == Controller::Memory;
+        if json.contains("memory") && driver.missing().iter().any(memory) {
+            println!("skipped: {json}: no memory controller");
+            continue;
+        }
         let error = Limits::compile(&driver, &resources(json))
             .expect_err(json)
             .to_string();

@@ -104,6 +104,8 @@ fn kill(driver: &Driver, trees: &[(OwnedFd, PathBuf, Vec<u8>)], killed: &mut BTr
         .collect();
     if driver.is_v2() {
         for (base, name) in &trees {
+            // An owner that still makes groups as fast as they are removed is stopped by this.
+            let _ = tree::put(*base, &tree::join(name, b"cgroup.max.descendants"), "0");
             tree::processes(*base, name, killed);
             // ENOENT: there is no such group (any more).
             let _ = tree::put(*base, &tree::join(name, b"cgroup.kill"), "1");

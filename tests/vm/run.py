@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 import roots  # noqa: E402
 
-CRATES = ("fastbox-sys", "fastbox-container", "fastbox-engine")
+CRATES = ("fastbox-sys", "fastbox-container", "fastbox-image", "fastbox-engine")
 # What the tests may mount and join; those they depend on are found.
 MODULES = ("overlay", "ext4", "loop", "erofs", "veth", "bridge")
 DEADLINE_S = 1500

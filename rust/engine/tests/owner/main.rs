@@ -1,0 +1,7 @@
+//! Owners with real processes: killed at random moments, cleaned by their watchdog or by the next command.
+mod damaged;
+mod hostile;
+mod killed;
+mod named;
+mod support;
+mod victim;

@@ -144,10 +144,34 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn write(&mut self, id: Id) -> Result<(), SeccompError> {
-        if self.placed.contains_key(&id) {
-            return Ok(());
+    /// Write a node and all it leads to, the latter first. Not by recursion: a profile with
+    /// thousands of rules must not decide how deep the stack gets.
+    fn write(&mut self, root: Id) -> Result<(), SeccompError> {
+        let mut waiting = vec![root];
+        while let Some(&id) = waiting.last() {
+            let missing = match self.graph.nodes[id] {
+                _ if self.placed.contains_key(&id) => {
+                    waiting.pop();
+                    continue;
+                }
+                Node::Return(_) => None,
+                Node::Load { next, .. } | Node::And { next, .. } => self.missing(next),
+                Node::Test { yes, no, .. } => self.missing(yes).or_else(|| self.missing(no)),
+            };
+            match missing {
+                Some(first) => waiting.push(first),
+                None => self.place(id)?,
+            }
         }
+        Ok(())
+    }
+
+    fn missing(&self, id: Id) -> Option<Id> {
+        (!self.placed.contains_key(&id)).then_some(id)
+    }
+
+    /// Write a node whose successors are written.
+    fn place(&mut self, id: Id) -> Result<(), SeccompError> {
         match self.graph.nodes[id] {
             Node::Return(value) => self.push(RETURN, 0, 0, value)?,
             Node::Load { offset, next } => {
@@ -159,8 +183,6 @@ impl Writer<'_> {
                 self.push(AND, 0, 0, mask)?;
             }
             Node::Test { code, k, yes, no } => {
-                self.write(yes)?;
-                self.write(no)?;
                 let (jt, jf) = self.reach(yes, no)?;
                 self.push(code, jt, jf, k)?;
             }
@@ -171,7 +193,6 @@ impl Writer<'_> {
 
     /// Make `next` what stands behind the instruction to come.
     fn follow(&mut self, next: Id) -> Result<(), SeccompError> {
-        self.write(next)?;
         match self.distance(self.placed[&next]) {
             0 => Ok(()),
             distance => self.push(ALWAYS, 0, 0, distance),

@@ -2,131 +2,30 @@
 
 #[path = "seccomp_support/bpf.rs"]
 mod bpf;
+#[path = "seccomp_support/cases.rs"]
+mod cases;
 #[path = "seccomp_support/libseccomp.rs"]
 mod libseccomp;
+#[path = "seccomp_support/stub.rs"]
+mod stub;
 
 use bpf::{Call, run};
+use cases::{I386, X86_64, calls};
 use fastbox_container::security::caps::CapSet;
 use fastbox_container::security::seccomp::{
     Abi, Arch, Instruction, KernelVersion, NewerCalls, Profile, SeccompError, compile,
     compile_with, default_profile, deny_for_untrusted,
 };
 use libseccomp::{exporter, libseccomp, numbers, without_unknown};
-use oci_spec::runtime::{LinuxSeccomp, LinuxSeccompAction};
+use oci_spec::runtime::LinuxSeccomp;
+use stub::Largest;
 
 const KERNEL: KernelVersion = KernelVersion {
     major: 6,
     minor: 18,
 };
-const X86_64: u32 = 0xc000_003e;
-const I386: u32 = 0x4000_0003;
-const AARCH64: u32 = 0xc000_00b7;
-const ARM: u32 = 0x4000_0028;
-const SOCKETCALL: u32 = 102;
-const IPC: u32 = 117;
 const ALLOW: u32 = 0x7fff_0000;
 const ENOSYS: u32 = 0x0005_0026;
-
-fn call_numbers() -> impl Iterator<Item = u32> {
-    let marks = [0, 0x4000_0000, 0x8000_0000, 0xc000_0000, 0xf_0000];
-    let plain = marks
-        .into_iter()
-        .flat_map(|mark| (0..=1100).map(move |number| mark | number));
-    plain.chain([
-        0x3fff_ffff,
-        0x7fff_ffff,
-        0xbfff_ffff,
-        0xffff_fffe,
-        0xffff_ffff,
-    ])
-}
-
-/// Values around each of the document's, with high words set.
-fn boundaries(spec: &LinuxSeccomp) -> Vec<[u64; 6]> {
-    let mut values = vec![[0; 6], [u64::MAX; 6]];
-    for call in spec.syscalls().iter().flatten() {
-        let args = call.args().as_deref().unwrap_or_default();
-        let mut all = [0; 6];
-        for arg in args {
-            let value = arg.value_two().unwrap_or(arg.value());
-            all[arg.index()] = value;
-        }
-        values.push(all);
-        for arg in args {
-            for base in [arg.value(), arg.value_two().unwrap_or(arg.value())] {
-                for near in [
-                    base.wrapping_sub(1),
-                    base,
-                    base.wrapping_add(1),
-                    !base,
-                    base & !7,
-                ] {
-                    for high in [0, 1 << 32, 0xffff_ffff << 32] {
-                        for value in [near, near ^ high, near & 0xffff_ffff | high] {
-                            let mut one = all;
-                            one[arg.index()] = value;
-                            values.push(one);
-                        }
-                    }
-                }
-            }
-        }
-    }
-    values.sort_unstable();
-    values.dedup();
-    values
-}
-
-/// Call numbers of the names that have argument rules, on any ABI, and of the multiplexers.
-fn compared(spec: &LinuxSeccomp) -> Vec<u32> {
-    let calls = spec
-        .syscalls()
-        .iter()
-        .flatten()
-        .filter(|call| call.args().is_some());
-    let names = calls.flat_map(|call| call.names().iter().map(String::as_str));
-    let mut out: Vec<u32> = names
-        .chain(["socketcall", "ipc"])
-        .flat_map(|name| {
-            [Abi::X86_64, Abi::I386, Abi::X32, Abi::Aarch64, Abi::Arm].map(|abi| abi.number(name))
-        })
-        .flatten()
-        .collect();
-    out.sort_unstable();
-    out.dedup();
-    out
-}
-
-fn calls(spec: &LinuxSeccomp) -> Vec<Call> {
-    let arches = [X86_64, I386, AARCH64, ARM, 8, 0];
-    let mut all = Vec::new();
-    for arch in arches {
-        for number in call_numbers() {
-            for args in [[0; 6], [u64::MAX; 6]] {
-                all.push(Call { arch, number, args });
-            }
-        }
-    }
-    let values = boundaries(spec);
-    for number in compared(spec) {
-        for arch in arches {
-            all.extend(values.iter().map(|&args| Call { arch, number, args }));
-        }
-    }
-    // The multiplexers' functions, with the other arguments at their boundaries.
-    for function in 0..=25 {
-        for &(mut args) in values.iter().step_by(7) {
-            args[0] = function;
-            let call = |number| Call {
-                arch: I386,
-                number,
-                args,
-            };
-            all.extend([call(SOCKETCALL), call(IPC)]);
-        }
-    }
-    all
-}
 
 fn assert_same(title: &str, native: &str, spec: &LinuxSeccomp) -> (usize, usize) {
     let spec = without_unknown(spec);
@@ -156,73 +55,6 @@ fn assert_same(title: &str, native: &str, spec: &LinuxSeccomp) -> (usize, usize)
         assert_eq!(mine, expected, "{title}: {call:x?} with runc's stub");
     }
     (ours.len(), theirs.len())
-}
-
-/// runc's rule for calls newer than the profile, as its source states it. One difference: runc
-/// overlooks what libseccomp multiplexes on i386, so that a profile which names `socket` and no
-/// later call gets ENOSYS for it; here its rules count.
-struct Largest {
-    active: bool,
-    multiplexed: Vec<u32>,
-    of: Vec<(u32, Option<u32>, Option<u32>)>,
-}
-
-impl Largest {
-    fn of(spec: &LinuxSeccomp) -> Largest {
-        let names: Vec<&str> = spec
-            .syscalls()
-            .iter()
-            .flatten()
-            .flat_map(|call| call.names())
-            .map(String::as_str)
-            .collect();
-        let known = numbers(&names);
-        let largest = |column: usize| {
-            let all = known.values().map(|numbers| numbers[column]);
-            all.max()
-                .filter(|number| *number > 0)
-                .map(|number| number as u32)
-        };
-        let denies = !matches!(
-            spec.default_action(),
-            LinuxSeccompAction::ScmpActAllow
-                | LinuxSeccompAction::ScmpActLog
-                | LinuxSeccompAction::ScmpActTrace
-        );
-        let listed = |name: &str| {
-            let arches = spec.architectures().as_deref().unwrap_or_default();
-            arches.iter().any(|arch| arch.to_string() == name)
-        };
-        let when = |name: &str, column| listed(name).then(|| largest(column)).flatten();
-        let x86 = when("SCMP_ARCH_X86_64", 0);
-        let muxed = known.iter().filter(|(_, numbers)| numbers[1] <= -100);
-        let muxed = muxed.flat_map(|(name, numbers)| {
-            let multiplexer = if numbers[1] > -200 { SOCKETCALL } else { IPC };
-            Abi::I386.number(name).into_iter().chain([multiplexer])
-        });
-        Largest {
-            active: denies,
-            multiplexed: muxed.collect(),
-            of: vec![
-                (X86_64, x86, when("SCMP_ARCH_X32", 2)),
-                (I386, when("SCMP_ARCH_X86", 1), None),
-                (AARCH64, when("SCMP_ARCH_AARCH64", 3), None),
-                (ARM, when("SCMP_ARCH_ARM", 4), None),
-            ],
-        }
-    }
-
-    fn stub_answers(&self, call: &Call) -> bool {
-        let Some(&(_, plain, x32)) = self.of.iter().find(|it| it.0 == call.arch) else {
-            return false;
-        };
-        if call.arch == I386 && self.multiplexed.contains(&call.number) {
-            return false;
-        }
-        let marked = call.arch == X86_64 && call.number & 0x4000_0000 != 0;
-        let largest = if marked { x32 } else { plain };
-        self.active && largest.is_some_and(|largest| call.number > largest)
-    }
 }
 
 fn hand_made(body: &str) -> LinuxSeccomp {

@@ -1,9 +1,9 @@
 /*
  * What libseccomp makes of a document, for the test seccomp.rs.
  *
- * Reads lines from standard input and writes the program to standard output:
- *   names NAME...                  write, a line each, the names libseccomp knows; no program
- *   default ACTION                 first
+ * Reads lines from standard input and writes the program to standard output (the default comes first):
+ *   names NAME...                  write each with its number on five ABIs; no program
+ *   default ACTION                 begin a filter
  *   arch NAME                      one more architecture ("x86", "x32", ...)
  *   rule ACTION NAME N [INDEX OP A B]...
  * The filter is for x86-64 unless the first argument names another architecture.
@@ -40,15 +40,13 @@ int main(int argc, char **argv)
 	char word[128], name[128];
 	uint32_t action;
 	unsigned count;
-	int rc, optimize = 0;
+	int rc;
 	scmp_filter_ctx ctx = NULL;
 
 	while (scanf("%127s", word) == 1) {
 		if (!strcmp(word, "names")) {
 			numbers();
 			return 0;
-		} else if (!strcmp(word, "optimize")) {
-			optimize = 1;
 		} else if (!strcmp(word, "default") && scanf("%" SCNu32, &action) == 1) {
 			ctx = seccomp_init(action);
 			if (!ctx)
@@ -82,8 +80,6 @@ int main(int argc, char **argv)
 			fail("read", word, -EINVAL);
 		}
 	}
-	if (optimize)
-		seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	rc = seccomp_export_bpf(ctx, 1);
 	if (rc)
 		fail("export", "program", rc);

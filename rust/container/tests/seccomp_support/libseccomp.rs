@@ -14,15 +14,18 @@ pub fn exporter() -> Option<&'static PathBuf> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     let built = BUILT.get_or_init(|| {
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/seccomp_export.c");
-        let name = format!("seccomp-export-{}", std::process::id());
-        let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+        let program = directory.join("seccomp-export");
+        // Beside it first: another run of this test may be using the old one.
+        let new = directory.join(format!("seccomp-export-{}", std::process::id()));
         let status = Command::new("cc")
             .args(["-O1", "-o"])
-            .arg(&program)
+            .arg(&new)
             .args([source, "-lseccomp"])
             .stderr(Stdio::null())
             .status();
-        status.is_ok_and(|it| it.success()).then_some(program)
+        let made = status.is_ok_and(|it| it.success()) && std::fs::rename(&new, &program).is_ok();
+        made.then_some(program)
     });
     if built.is_none() {
         let missing = "needs a C compiler and libseccomp's headers: install gcc and libseccomp-dev";

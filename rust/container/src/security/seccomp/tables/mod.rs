@@ -1,4 +1,4 @@
-//! System call numbers by name, one table an ABI; written by scripts/seccomp-tables.
+//! System call numbers by name, one table an ABI; written by scripts/seccomp_tables.py.
 
 mod aarch64;
 mod arm;

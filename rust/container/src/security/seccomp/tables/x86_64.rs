@@ -1,4 +1,4 @@
-//! System calls of x86_64. Written by scripts/seccomp-tables from golang.org/x/sys@v0.49.0.
+//! System calls of x86_64. Written by scripts/seccomp_tables.py from golang.org/x/sys@v0.49.0.
 
 /// Name and number, sorted by name.
 #[rustfmt::skip]

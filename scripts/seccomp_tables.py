@@ -73,7 +73,7 @@ def x32(x86_64: dict[str, int]) -> dict[str, int]:
 def write(abi: str, table: dict[str, int]) -> None:
     """One table as a Rust file, sorted by name for the binary search."""
     lines = [
-        f"//! System calls of {abi}. Written by scripts/seccomp-tables from {MODULE}.",
+        f"//! System calls of {abi}. Written by scripts/seccomp_tables.py from {MODULE}.",
         "",
         "/// Name and number, sorted by name.",
         "#[rustfmt::skip]",

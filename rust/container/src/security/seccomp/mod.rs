@@ -46,6 +46,17 @@ pub struct Instruction {
     pub k: u32,
 }
 
+impl Instruction {
+    /// As it lies in memory for the kernel.
+    pub fn bytes(&self) -> [u8; 8] {
+        let mut bytes = [0; 8];
+        bytes[..2].copy_from_slice(&self.code.to_ne_bytes());
+        bytes[2..4].copy_from_slice(&[self.jt, self.jf]);
+        bytes[4..].copy_from_slice(&self.k.to_ne_bytes());
+        bytes
+    }
+}
+
 /// A compiled filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {

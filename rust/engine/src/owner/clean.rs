@@ -67,7 +67,11 @@ pub fn clean(
         _ => return Ok(Outcome::Gone),
     }
     let here = Identity::current();
-    if directory::life(&dir, &here)? != Life::Dead {
+    let who = directory::identity(&dir)?;
+    if who
+        .as_ref()
+        .is_some_and(|who| who.life(&here) != Life::Dead)
+    {
         return Ok(Outcome::Lives);
     }
     let killed = if kill_recorded(&dir, &here) {
@@ -80,8 +84,12 @@ pub fn clean(
     };
     let cgroups = remove_cgroups(driver, owner);
     let uppers = remove_tree(&paths.uppers(), owner);
+    // It may have been killed while making them. (Without a pid file it is all gone already.)
+    let unfinished = who.map_or(Ok(()), |who| {
+        remove_tree(&paths.uppers(), &directory::unfinished(owner, &who))
+    });
     let names = names::remove_all(paths, owner);
-    killed.and(cgroups).and(uppers).and(names)?;
+    killed.and(cgroups).and(uppers).and(unfinished).and(names)?;
     remove_dir(&dir)?;
     Ok(Outcome::Gone)
 }

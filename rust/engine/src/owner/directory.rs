@@ -4,9 +4,6 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
-
 use super::error::StateError;
 use super::identity::{Identity, Life};
 
@@ -22,7 +19,7 @@ pub(super) fn make(
     who: &Identity,
     fill: impl FnOnce(&Path) -> Result<(), StateError>,
 ) -> Result<bool, StateError> {
-    let unfinished = parent.join(format!("{UNFINISHED}{}.{}.{owner}", who.pid, who.start));
+    let unfinished = parent.join(unfinished(owner, who));
     let path = parent.join(owner);
     DirBuilder::new()
         .mode(0o700)
@@ -33,19 +30,22 @@ pub(super) fn make(
         .and_then(|mut file| file.write_all(who.to_line().as_bytes()))
         .map_err(|error| StateError::io("write", &pid, error))
         .and_then(|()| fill(&unfinished))
-        .and_then(|()| {
-            let flags = RenameFlags::RENAME_NOREPLACE;
-            match renameat2(AT_FDCWD, &unfinished, AT_FDCWD, &path, flags) {
-                Ok(()) => Ok(true),
-                Err(Errno::EEXIST) => Ok(false),
-                Err(errno) => Err(StateError::errno("make", &path, errno)),
-            }
+        // It replaces an empty directory, which is nobody's, and no other.
+        .and_then(|()| match fs::rename(&unfinished, &path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
+            Err(error) => Err(StateError::io("make", &path, error)),
         });
     if !matches!(made, Ok(true)) {
         // What cannot be removed is found later by its name.
         let _ = fs::remove_dir_all(&unfinished);
     }
     made
+}
+
+/// What `<parent>/<owner>` is called while it is being made.
+pub(super) fn unfinished(owner: &str, who: &Identity) -> String {
+    format!("{UNFINISHED}{}.{}.{owner}", who.pid, who.start)
 }
 
 /// A new file, readable and writable, mode 0600.

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use fastbox_sys::journal::{ClaimError, Header, ID_SIZE, Slot, Table};
 use nix::errno::Errno;
@@ -25,6 +25,7 @@ pub struct Owner {
     id: String,
     dir: PathBuf,
     uppers: PathBuf,
+    uppers_made: Mutex<bool>,
     paths: Paths,
     who: Identity,
     table: Arc<Table>,
@@ -50,6 +51,7 @@ impl Owner {
                 return Ok(Owner {
                     dir: paths.owners().join(&id),
                     uppers: paths.uppers().join(&id),
+                    uppers_made: Mutex::new(false),
                     id,
                     paths: paths.clone(),
                     who,
@@ -90,11 +92,18 @@ impl Owner {
     /// `<root>/run/<id>`, made at the first call: where containers' upper directories go.
     ///
     /// # Errors
-    /// Those of making a directory.
+    /// Those of making a directory; [`StateError::Forked`].
     pub fn uppers(&self) -> Result<&Path, StateError> {
-        if !self.uppers.exists() {
-            // False: another thread has just made it.
+        if !self.is_mine() {
+            return Err(StateError::Forked);
+        }
+        let mut made = self
+            .uppers_made
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !*made {
             directory::make(&self.paths.uppers(), &self.id, &self.who, |_| Ok(()))?;
+            *made = true;
         }
         Ok(&self.uppers)
     }

@@ -43,7 +43,7 @@ fn links_pipes_modes_and_names() {
     fs::create_dir_all(&work).unwrap();
     File::create(work.join("file")).unwrap();
     for dir in [&work, work.parent().unwrap()] {
-        fs::set_permissions(dir, Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(dir, Permissions::from_mode(0o0)).unwrap();
     }
     cleaned(&place);
     assert!(sentinel.join("kept").exists());

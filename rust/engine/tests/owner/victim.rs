@@ -95,7 +95,7 @@ fn role() {
 }
 
 fn tell(line: &str) {
-    writeln!(stdout(), "{line}").unwrap();
+    println!("{line}");
     stdout().flush().unwrap();
 }
 

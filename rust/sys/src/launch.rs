@@ -8,6 +8,16 @@ use std::ffi::{CString, c_void};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::atomic::AtomicI32;
 
+impl Child {
+    /// Kills it, if it still runs, and takes it off the kernel's list.
+    pub fn end(self) {
+        let (fd, none) = (self.pidfd.as_raw_fd(), std::ptr::null::<libc::siginfo_t>());
+        // SAFETY: a signal by pidfd without siginfo reads no memory of ours.
+        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, libc::SIGKILL, none, 0) };
+        reap(&self.pidfd);
+    }
+}
+
 /// What a program was stopped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -100,6 +110,14 @@ impl Launch {
             .map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
     }
 
+    /// The same, while the slot goes on naming it: the fd must stay open until the launch is over.
+    pub fn keep_fd(&mut self, slot: Slot) -> Option<OwnedFd> {
+        let number = self.slots[slot.0 as usize];
+        let fd = self.take_fd(slot);
+        self.slots[slot.0 as usize] = number;
+        fd
+    }
+
     /// Sleeps for ten seconds before step `step` of the next run, for tests that kill the caller there.
     pub fn pause_at(&mut self, step: Option<u32>) {
         self.record.pause_at = step.unwrap_or(u32::MAX);
@@ -154,8 +172,7 @@ impl Launch {
         Err(failure)
     }
 
-    /// Clones a child that runs `program`, and returns when the child has exec'ed (or ended, which is a failure
-    /// unless `exits` says the program ends by exiting).
+    /// Clones a child that runs `program`, and returns when the child has exec'ed, or has ended by a step that exits.
     ///
     /// `namespaces` are CLONE_NEW* flags; CLONE_FILES may be among them where the child's fds are to be kept.
     /// `pid` is where the kernel writes the child's pid before the child runs. `cgroup` is a cgroup v2 directory

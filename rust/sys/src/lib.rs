@@ -12,6 +12,8 @@ pub mod bpf;
 #[cfg(feature = "std")]
 pub mod builder;
 #[cfg(feature = "std")]
+pub mod channel;
+#[cfg(feature = "std")]
 pub mod clone;
 #[cfg(feature = "std")]
 pub mod daemon;

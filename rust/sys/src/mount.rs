@@ -117,3 +117,19 @@ pub fn filesystem(fs: &str, options: &[(&str, &str)], attributes: u64) -> Result
     // SAFETY: FSMOUNT_CLOEXEC = 1; no pointers.
     owned(unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), 1, attributes) })
 }
+
+/// A read-only overlay of open layers, top first (FSCONFIG_SET_FD with `lowerdir+`, Linux 6.13).
+pub fn overlay_of(layers: &[std::os::fd::BorrowedFd<'_>]) -> Result<OwnedFd, Errno> {
+    // SAFETY: the name is NUL-ended; FSOPEN_CLOEXEC = 1.
+    let context = owned(unsafe { libc::syscall(libc::SYS_fsopen, c"overlay".as_ptr(), 1) })?;
+    let none = std::ptr::null::<libc::c_char>();
+    for layer in layers {
+        let (key, fd) = (c"lowerdir+".as_ptr(), layer.as_raw_fd());
+        // SAFETY: the key is NUL-ended; FSCONFIG_SET_FD = 5 takes no value but the fd.
+        check(unsafe { libc::syscall(libc::SYS_fsconfig, context.as_raw_fd(), 5, key, none, fd) })?;
+    }
+    // SAFETY: FSCONFIG_CMD_CREATE = 6 takes no key and no value.
+    check(unsafe { libc::syscall(libc::SYS_fsconfig, context.as_raw_fd(), 6, none, none, 0) })?;
+    // SAFETY: FSMOUNT_CLOEXEC = 1; no pointers.
+    owned(unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), 1, 1) })
+}

@@ -1,0 +1,99 @@
+//! What can go wrong between a document and a running container.
+
+use crate::cgroup::CgroupError;
+use crate::security::seccomp::SeccompError;
+use nix::errno::Errno;
+use std::path::PathBuf;
+
+/// A document that cannot become a plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A part of the document that fastbox does not carry out.
+    #[error("{field}: {reason}")]
+    Unsupported {
+        /// Which part, as a path into the document.
+        field: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// A mount's options do not make sense.
+    #[error("mount at {destination}: option {option:?} is not known for {kind}")]
+    MountOption {
+        /// Where the mount goes.
+        destination: PathBuf,
+        /// The option.
+        option: String,
+        /// The type of the mount.
+        kind: String,
+    },
+    /// Too many of something.
+    #[error("{count} {what}: at most {most} are possible")]
+    TooMany {
+        /// What there is too much of.
+        what: &'static str,
+        /// How many were asked for.
+        count: usize,
+        /// How many there can be.
+        most: usize,
+    },
+    /// A mount point cannot be prepared.
+    #[error("cannot prepare {path} in the container: {source}")]
+    Skeleton {
+        /// The path in the container.
+        path: PathBuf,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
+    /// A limit.
+    #[error(transparent)]
+    Cgroup(#[from] CgroupError),
+    /// The system call filter.
+    #[error(transparent)]
+    Seccomp(#[from] SeccompError),
+}
+
+/// A launch that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ContainerError {
+    /// A step of the plan failed.
+    #[error("{step} {target}: {errno}")]
+    Step {
+        /// What was done: `attach`, `exec`.
+        step: &'static str,
+        /// What it was done to.
+        target: String,
+        /// What the kernel said.
+        errno: Errno,
+    },
+    /// A control group could not be made.
+    #[error(transparent)]
+    Cgroup(#[from] CgroupError),
+    /// The threads that start containers could not be started, or ended.
+    #[error("cannot {operation}: {errno}")]
+    Spawner {
+        /// What was tried.
+        operation: &'static str,
+        /// What the kernel said.
+        errno: Errno,
+    },
+}
+
+impl ContainerError {
+    pub(crate) fn spawner(operation: &'static str) -> impl Fn(Errno) -> ContainerError {
+        move |errno| ContainerError::Spawner { operation, errno }
+    }
+
+    /// Docker's exit code for it: 127 not found, 126 cannot be executed, else 125.
+    #[must_use]
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            ContainerError::Step {
+                step: "exec",
+                errno: Errno::ENOENT | Errno::ENOTDIR,
+                ..
+            } => 127,
+            ContainerError::Step { step: "exec", .. } => 126,
+            _ => 125,
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! What this kernel can do beyond the floor of 5.15, asked once.
+
+use fastbox_sys::mount;
+use std::os::fd::AsFd;
+
+/// Newer calls, each with its fallback elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Features {
+    /// Overlay takes layers as open detached mounts (6.15); else they are attached first, in the child.
+    pub detached_layers: bool,
+    /// tmpfs can be id-mapped (6.3); else device nodes are nobody's, which harms nothing.
+    pub idmapped_tmpfs: bool,
+}
+
+impl Features {
+    /// Asks the kernel: by trying, since distributions carry features back. Needs the right to mount.
+    #[must_use]
+    pub fn probe() -> Features {
+        Features {
+            detached_layers: detached_layers().is_some(),
+            idmapped_tmpfs: release() >= (6, 3),
+        }
+    }
+}
+
+/// An overlay of two empty detached file systems.
+fn detached_layers() -> Option<()> {
+    let layers = [
+        mount::filesystem("tmpfs", &[], 0).ok()?,
+        mount::filesystem("tmpfs", &[], 0).ok()?,
+    ];
+    mount::overlay_of(&[layers[0].as_fd(), layers[1].as_fd()])
+        .ok()
+        .map(drop)
+}
+
+/// The kernel's version and patch level; zeros where it cannot be read.
+fn release() -> (u32, u32) {
+    let Ok(names) = nix::sys::utsname::uname() else {
+        return (0, 0);
+    };
+    let release = names.release().to_string_lossy().into_owned();
+    let mut numbers = release
+        .split(|c: char| !c.is_ascii_digit())
+        .map(|n| n.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}

@@ -1,0 +1,283 @@
+//! Plan: an OCI document with everything decided that can be decided before the request.
+
+mod mounts;
+mod options;
+mod process;
+mod rootfs;
+
+use crate::cgroup::{Driver, Join, Limits, OwnerGroup};
+use crate::error::PlanError;
+use crate::features::Features;
+use crate::security::caps::CapSet;
+use fastbox_sys::builder::{Builder, Label, Program, Slot};
+use fastbox_sys::clone::flags;
+use oci_spec::runtime::{LinuxNamespaceType, Spec};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use mounts::Bind;
+pub(crate) use process::Process;
+
+/// Whose ids a container's are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Userns {
+    /// A range of its own, in a user namespace entered after the mounts: the mount namespace stays the host's.
+    Late,
+    /// The caller's.
+    Host,
+}
+
+/// Where what the container writes goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// A directory on the store's disk, never synced, removed with the container.
+    Disk,
+    /// Memory, at most so many bytes.
+    Memory(u64),
+}
+
+/// What the document does not say.
+#[derive(Clone, Debug)]
+pub struct Choices {
+    /// Directories of the root file system, bottom first; each has every mount point that those above lack.
+    pub layers: Vec<PathBuf>,
+    /// The user namespace.
+    pub userns: Userns,
+    /// Where writes go.
+    pub storage: Storage,
+    /// Sources of binds that keep the host's ids, unreadable to root inside: what the host image shows.
+    pub foreign: Vec<PathBuf>,
+    /// What the kernel can do.
+    pub features: Features,
+}
+
+/// A compiled document, ready to be launched many times.
+#[derive(Debug)]
+pub struct Plan {
+    /// Number of the plan in this process: what its tenant's kernel objects are kept under.
+    pub id: u64,
+    pub(crate) layers: Vec<PathBuf>,
+    pub(crate) binds: Vec<Bind>,
+    pub(crate) userns: Userns,
+    pub(crate) storage: Storage,
+    pub(crate) read_only: bool,
+    pub(crate) namespaces: u64,
+    /// A network namespace that the user namespace owns is made for each launch.
+    pub(crate) own_network: bool,
+    pub(crate) limits: Limits,
+    pub(crate) outside: Program,
+    pub(crate) child: Program,
+    pub(crate) process: Process,
+    pub(crate) hostname: Option<String>,
+    /// Slots that take an id inside, as decimal text of the id outside.
+    pub(crate) id_texts: Vec<(Slot, u32)>,
+}
+
+/// Collects the parts while compiling.
+struct Compiler<'a> {
+    spec: &'a Spec,
+    choices: &'a Choices,
+    child: Builder,
+    binds: Vec<Bind>,
+    id_texts: Vec<(Slot, u32)>,
+    unified_cgroups: bool,
+}
+
+impl Compiler<'_> {
+    /// The slot with the decimal text of what `id` inside is outside.
+    fn id_text(&mut self, id: u32) -> Slot {
+        if let Some((slot, _)) = self.id_texts.iter().find(|(_, known)| *known == id) {
+            return *slot;
+        }
+        let slot = self.child.slot();
+        self.id_texts.push((slot, id));
+        slot
+    }
+}
+
+impl Plan {
+    /// Compiles a document.
+    ///
+    /// # Errors
+    /// The first part that cannot be carried out, by its place in the document.
+    pub fn compile(
+        spec: &Spec,
+        choices: &Choices,
+        driver: &Driver,
+        group: Option<&OwnerGroup>,
+    ) -> Result<Plan, PlanError> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let linux = spec.linux().clone().unwrap_or_default();
+        let resources = linux.resources().clone().unwrap_or_default();
+        let limits = Limits::compile(driver, &resources)?;
+        if choices.layers.len() > crate::slots::MAX_LAYERS {
+            let (count, most) = (choices.layers.len(), crate::slots::MAX_LAYERS);
+            return Err(PlanError::TooMany {
+                what: "layers",
+                count,
+                most,
+            });
+        }
+
+        let mut namespaces = 0;
+        let mut network = false;
+        for namespace in linux.namespaces().iter().flatten() {
+            namespaces |= match namespace.typ() {
+                LinuxNamespaceType::Mount => flags::NEWNS,
+                LinuxNamespaceType::Pid => flags::NEWPID,
+                LinuxNamespaceType::Uts => flags::NEWUTS,
+                LinuxNamespaceType::Ipc => flags::NEWIPC,
+                // Only after the child has joined its groups: they are then the root it sees.
+                LinuxNamespaceType::Cgroup => 0,
+                LinuxNamespaceType::Network => {
+                    network = true;
+                    0
+                }
+                other => {
+                    let field = format!("linux.namespaces: {other}");
+                    return Err(PlanError::Unsupported {
+                        field,
+                        reason: "not a namespace that can be had here",
+                    });
+                }
+            };
+        }
+        let own_network = network && choices.userns == Userns::Late;
+        if network && !own_network {
+            namespaces |= flags::NEWNET;
+        }
+
+        let read_only = spec
+            .root()
+            .as_ref()
+            .and_then(|root| root.readonly())
+            .unwrap_or(false);
+        let mut compiler = Compiler {
+            spec,
+            choices,
+            child: Builder::new(),
+            binds: Vec::new(),
+            id_texts: Vec::new(),
+            unified_cgroups: driver.kind() == crate::cgroup::Kind::V2,
+        };
+        let process = Process::read(spec)?;
+        let outside = compiler.outside(read_only);
+        compiler.begin(group.map(|group| group.join(&limits)));
+        compiler.enter_namespaces(network, own_network, linux.namespaces().iter().flatten());
+        compiler.enter_root(read_only);
+        compiler.mounts(network)?;
+        compiler.hide(&linux);
+        compiler.become_process(
+            &process,
+            linux.seccomp().as_ref(),
+            spec.hostname().is_some() || namespaces & flags::NEWUTS != 0,
+        )?;
+        Ok(Plan {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            layers: choices.layers.clone(),
+            binds: compiler.binds,
+            userns: choices.userns,
+            storage: choices.storage,
+            read_only,
+            namespaces,
+            own_network,
+            limits,
+            outside,
+            child: compiler.child.finish(),
+            process,
+            hostname: spec.hostname().clone(),
+            id_texts: compiler.id_texts,
+        })
+    }
+
+    /// What each step is called: those outside the child, then the child's.
+    pub fn labels(&self) -> impl Iterator<Item = &Label> {
+        self.outside.labels().iter().chain(self.child.labels())
+    }
+
+    /// Directories the root is made of, bottom first: the caller opens them.
+    pub fn layers(&self) -> &[PathBuf] {
+        &self.layers
+    }
+
+    /// What is bound into it: the caller opens them.
+    pub fn binds(&self) -> &[Bind] {
+        &self.binds
+    }
+
+    /// The limits, for what could not be had.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Arguments of the document.
+    pub fn args(&self) -> &[String] {
+        &self.process.args
+    }
+
+    /// Whether the container has ids of its own.
+    pub fn userns(&self) -> Userns {
+        self.userns
+    }
+
+    /// Whether the root is finished before the clone.
+    pub(crate) fn has_outside_root(&self, features: Features) -> bool {
+        features.detached_layers
+    }
+
+    /// Whether the container writes to the disk.
+    pub fn has_disk_upper(&self) -> bool {
+        self.storage == Storage::Disk && !self.read_only
+    }
+}
+
+impl Compiler<'_> {
+    /// The child's first steps: it belongs to its groups before it does anything else.
+    fn begin(&mut self, join: Option<Join<'_>>) {
+        let b = &mut self.child;
+        b.label("start", "").die_with_parent().setsid().umask(0o022);
+        if let Some(Join::V1(places)) = join {
+            for (index, _) in places.iter().enumerate() {
+                let fd = b.slot();
+                b.label("join cgroup", format!("hierarchy {index}"));
+                b.open(
+                    Some(crate::slots::CGROUP_DIRS[index]),
+                    crate::slots::CGROUP_TASKS[index],
+                    1,
+                    fd,
+                );
+                b.write(fd, "0").close(fd).reuse_slots(fd);
+            }
+        }
+    }
+
+    fn enter_namespaces<'n>(
+        &mut self,
+        network: bool,
+        own: bool,
+        mut list: impl Iterator<Item = &'n oci_spec::runtime::LinuxNamespace>,
+    ) {
+        if list.any(|namespace| namespace.typ() == LinuxNamespaceType::Cgroup) {
+            self.child
+                .label("unshare", "cgroup namespace")
+                .unshare(flags::NEWCGROUP);
+        }
+        if own {
+            self.child
+                .label("enter", "network namespace")
+                .setns(crate::slots::NETNS, flags::NEWNET);
+        } else if network {
+            self.child.label("loopback up", "lo").loopback_up();
+        }
+    }
+}
+
+/// The bounding set of a document as bits.
+fn bounding(spec: &Spec) -> CapSet {
+    let caps = spec
+        .process()
+        .as_ref()
+        .and_then(|p| p.capabilities().clone());
+    caps.and_then(|c| c.bounding().clone())
+        .map_or(CapSet::EMPTY, |set| CapSet::from_oci(&set))
+}

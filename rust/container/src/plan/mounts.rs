@@ -1,0 +1,221 @@
+//! What is mounted in the root, in the document's order, and what is hidden afterwards.
+
+use super::options::Options;
+use super::{Compiler, Userns};
+use crate::error::PlanError;
+use crate::slots;
+use fastbox_sys::builder::Arg;
+use fastbox_sys::program::OnError;
+use fastbox_sys::steps::attr;
+use oci_spec::runtime::{Linux, Mount};
+use std::path::{Path, PathBuf};
+
+/// Something of the host that is bound into the container. The caller opens it for each launch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bind {
+    /// Where it is on the host.
+    pub source: PathBuf,
+    /// With what is mounted below it.
+    pub recursive: bool,
+    /// Attributes to set on the copy ([`attr`]).
+    pub attributes: u64,
+    /// Whether the attributes hold for what is mounted below as well.
+    pub recursive_attributes: bool,
+    /// Shown with the container's ids: files that 0 wrote on the host are 0's inside, and the other way round.
+    pub idmapped: bool,
+}
+
+impl Compiler<'_> {
+    pub(super) fn mounts(&mut self, network: bool) -> Result<(), PlanError> {
+        for mount in self.spec.mounts().iter().flatten() {
+            let kind = mount.typ().as_deref().unwrap_or("none");
+            let options = Options::read(mount)?;
+            let target = text(mount.destination());
+            self.child.label("mount", target.clone());
+            match kind {
+                _ if options.bind => self.bind(mount, options.complete(mount)?, &target)?,
+                "proc" => self.plain("proc", options, &target),
+                // Without a network namespace of its own a container cannot mount sysfs: nothing of it is then shown.
+                "sysfs" if network || self.choices.userns == Userns::Host => {
+                    self.plain("sysfs", options, &target)
+                }
+                "sysfs" => {}
+                "mqueue" => self.plain("mqueue", options, &target),
+                "devpts" => self.devpts(options, &target),
+                "tmpfs" if target == "/dev" => {
+                    self.child.attach(slots::DEV, "/dev");
+                }
+                "tmpfs" => self.tmpfs(options, &target)?,
+                "cgroup" => self.cgroup(options, &target),
+                other => {
+                    let field = format!("mounts: {target}: type {other}");
+                    return Err(PlanError::Unsupported {
+                        field,
+                        reason: "not a file system that a container can have",
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A file system without options of its own.
+    fn plain(&mut self, fs: &str, options: Options, target: &str) {
+        let mount = self.child.slot();
+        self.child
+            .filesystem(fs, &[], options.attributes, mount)
+            .attach(mount, target)
+            .reuse_slots(mount);
+    }
+
+    fn devpts(&mut self, options: Options, target: &str) {
+        let mut list = Vec::new();
+        for (key, value) in &options.rest {
+            match (key.as_str(), value.parse()) {
+                // "newinstance" is what every mount of devpts is by now.
+                ("newinstance", _) => {}
+                ("gid" | "uid", Ok(id)) => list.push((key.as_str(), Arg::Slot(self.id_text(id)))),
+                _ => list.push((key.as_str(), Arg::from(value.as_str()))),
+            }
+        }
+        let mount = self.child.slot();
+        self.child
+            .filesystem("devpts", &list, options.attributes, mount)
+            .attach(mount, target);
+    }
+
+    /// An empty file system, owned by the container's root unless its options name other ids.
+    fn tmpfs(&mut self, options: Options, target: &str) -> Result<(), PlanError> {
+        let mut list = Vec::new();
+        for key in ["uid", "gid"] {
+            let given = options
+                .rest
+                .iter()
+                .rev()
+                .find(|(k, _)| k == key)
+                .and_then(|(_, v)| v.parse().ok());
+            list.push((key, Arg::Slot(self.id_text(given.unwrap_or(0)))));
+        }
+        for (key, value) in options
+            .rest
+            .iter()
+            .filter(|(k, _)| k != "uid" && k != "gid")
+        {
+            if !matches!(
+                key.as_str(),
+                "size" | "mode" | "nr_inodes" | "nr_blocks" | "huge"
+            ) {
+                return Err(PlanError::MountOption {
+                    destination: target.into(),
+                    option: key.clone(),
+                    kind: "tmpfs".into(),
+                });
+            }
+            list.push((key.as_str(), Arg::from(value.as_str())));
+        }
+        let mount = self.child.slot();
+        let at = self.child.slot();
+        self.child
+            .filesystem("tmpfs", &list, options.attributes, mount);
+        self.child
+            .open_target(target, at)
+            .attach_at(mount, at)
+            .close(at)
+            .close(mount);
+        Ok(())
+    }
+
+    /// What cgroup v2 shows; v1 shows nothing here, as its hierarchies would each be a mount more.
+    fn cgroup(&mut self, options: Options, target: &str) {
+        if self.unified_cgroups {
+            self.plain("cgroup2", options, target);
+        }
+    }
+
+    fn bind(&mut self, mount: &Mount, options: Options, target: &str) -> Result<(), PlanError> {
+        let index = self.binds.len();
+        if index == slots::MAX_BINDS {
+            return Err(PlanError::TooMany {
+                what: "binds",
+                count: index + 1,
+                most: slots::MAX_BINDS,
+            });
+        }
+        let source = mount.source().clone().unwrap_or_default();
+        // What the image itself shows of the host keeps foreign ids: root inside is not its owner.
+        let idmapped =
+            self.choices.userns != Userns::Host && !self.choices.foreign.contains(&source);
+        self.binds.push(Bind {
+            source,
+            recursive: options.recursive,
+            attributes: options.attributes,
+            recursive_attributes: options.recursive_attributes,
+            idmapped,
+        });
+        let at = self.child.slot();
+        self.child
+            .open_target(target, at)
+            .attach_at(slots::bind(index), at)
+            .close(at)
+            .reuse_slots(at);
+        if let Some(propagation) = options.propagation.filter(|p| p & attr::MS_SHARED != 0) {
+            self.child
+                .mount("", target, "", propagation, Arg::Value(0), OnError::Fail);
+        }
+        Ok(())
+    }
+
+    /// Masked and read-only paths. They lie in file systems of this kernel, so what kind of file each is can be seen
+    /// outside, and what this kernel does not have costs nothing.
+    pub(super) fn hide(&mut self, linux: &Linux) {
+        let paths = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
+        for path in paths(linux.masked_paths()) {
+            let Ok(meta) = std::fs::metadata(&path) else {
+                continue;
+            };
+            self.child.label("mask", path.clone());
+            if meta.is_dir() {
+                let flags = attr::RDONLY | attr::NOSUID | attr::NODEV | attr::NOEXEC;
+                self.child.mount(
+                    "tmpfs",
+                    &path,
+                    "tmpfs",
+                    flags,
+                    "size=0k,nr_inodes=2",
+                    OnError::IgnoreMissing,
+                );
+            } else {
+                self.child.mount(
+                    "/dev/null",
+                    &path,
+                    "",
+                    attr::MS_BIND,
+                    Arg::Value(0),
+                    OnError::IgnoreMissing,
+                );
+            }
+        }
+        for path in paths(linux.readonly_paths()) {
+            if std::fs::metadata(&path).is_err() {
+                continue;
+            }
+            self.child.label("make read-only", path.clone());
+            let flags = attr::MS_BIND | attr::MS_REC;
+            self.child.mount(
+                &path,
+                &path,
+                "",
+                flags,
+                Arg::Value(0),
+                OnError::IgnoreMissing,
+            );
+            self.child
+                .mount_attributes(&path, attr::RDONLY, true, OnError::IgnoreMissing);
+        }
+    }
+}
+
+/// A path as the kernel takes it; documents hold UTF-8 only.
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

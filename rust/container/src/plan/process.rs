@@ -1,0 +1,162 @@
+//! The process part: who it is, what it may do, and the exec. Kept apart, for exec into a running container.
+
+use super::{Compiler, Userns, bounding};
+use crate::error::PlanError;
+use crate::security::caps::CapSet;
+use crate::security::seccomp::{Arch, compile_cached};
+use crate::slots;
+use fastbox_sys::clone::flags;
+use oci_spec::runtime::{LinuxSeccomp, PosixRlimitType, Spec};
+
+/// What a launch needs of the document's process.
+#[derive(Clone, Debug)]
+pub struct Process {
+    pub(crate) args: Vec<String>,
+    pub(crate) env: Vec<String>,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    groups: Vec<u32>,
+    cwd: String,
+    permitted: CapSet,
+    effective: CapSet,
+    inheritable: CapSet,
+    no_new_privileges: bool,
+    rlimits: Vec<(u32, u64, u64)>,
+    umask: Option<u32>,
+}
+
+impl Process {
+    pub(super) fn read(spec: &Spec) -> Result<Process, PlanError> {
+        let process = spec.process().clone().unwrap_or_default();
+        let caps = process.capabilities().clone().unwrap_or_default();
+        let set = |list: &Option<oci_spec::runtime::Capabilities>| {
+            list.as_ref().map_or(CapSet::EMPTY, CapSet::from_oci)
+        };
+        let rlimits = process.rlimits().iter().flatten();
+        Ok(Process {
+            args: process.args().clone().unwrap_or_default(),
+            env: process.env().clone().unwrap_or_default(),
+            uid: process.user().uid(),
+            gid: process.user().gid(),
+            groups: process.user().additional_gids().clone().unwrap_or_default(),
+            cwd: process.cwd().to_string_lossy().into_owned(),
+            permitted: set(caps.permitted()),
+            effective: set(caps.effective()),
+            inheritable: set(caps.inheritable()),
+            no_new_privileges: process.no_new_privileges().unwrap_or(false),
+            rlimits: rlimits
+                .map(|limit| (rlimit(limit.typ()), limit.soft(), limit.hard()))
+                .collect(),
+            umask: process.user().umask(),
+        })
+    }
+
+    /// The paths along which `program` is looked for.
+    pub(crate) fn candidates(program: &str, env: &[String]) -> Vec<String> {
+        if program.contains('/') || program.is_empty() {
+            return vec![program.to_owned()];
+        }
+        let path = env
+            .iter()
+            .rev()
+            .find_map(|entry| entry.strip_prefix("PATH="))
+            .unwrap_or("");
+        let directory = |dir: &str| match dir {
+            "" => format!("./{program}"),
+            dir => format!("{}/{program}", dir.trim_end_matches('/')),
+        };
+        path.split(':').map(directory).collect()
+    }
+}
+
+impl Compiler<'_> {
+    /// From host root in the finished root to the program, in the order that keeps every right needed so far.
+    pub(super) fn become_process(
+        &mut self,
+        process: &Process,
+        seccomp: Option<&LinuxSeccomp>,
+        own_hostname: bool,
+    ) -> Result<(), PlanError> {
+        let keep = bounding(self.spec).bits();
+        let filter = seccomp
+            .map(|spec| compile_cached(spec, Arch::native()?))
+            .transpose()?;
+        let filter: Option<Vec<u8>> =
+            filter.map(|filter| filter.instructions.iter().flat_map(|i| i.bytes()).collect());
+        let late = self.choices.userns == Userns::Late;
+        let b = &mut self.child;
+        if own_hostname {
+            b.label("set hostname", "")
+                .sethostname(slots::HOSTNAME, slots::HOSTNAME_LEN);
+        }
+        for (resource, soft, hard) in &process.rlimits {
+            b.label("set limit", format!("resource {resource}"))
+                .rlimit(*resource, *soft, *hard);
+        }
+        if late {
+            b.label("enter", "user namespace")
+                .setns(slots::USERNS, flags::NEWUSER);
+        }
+        b.label("drop capabilities", "bounding set")
+            .keep_bounding(keep);
+        b.label("stdio", "");
+        for (number, slot) in (0..).zip(slots::STDIO) {
+            b.dup(slot, number);
+        }
+        b.close_on_exec(3).reset_signals();
+        b.label("change directory", process.cwd.clone())
+            .chdir(&process.cwd);
+        if let Some(mask) = process.umask {
+            b.umask(mask);
+        }
+        // Loading a filter wants CAP_SYS_ADMIN or no_new_privs (seccomp(2)): hence two orders.
+        if let Some(code) = filter.clone().filter(|_| !process.no_new_privileges) {
+            b.label("seccomp", "").seccomp(code);
+        }
+        b.label("set ids", format!("{}:{}", process.uid, process.gid));
+        b.setgroups(&process.groups)
+            .setids(process.uid, process.gid);
+        b.label("set capabilities", "");
+        b.capset(
+            process.permitted.bits(),
+            process.effective.bits(),
+            process.inheritable.bits(),
+        );
+        b.label("set ids", "afterwards")
+            .dumpable()
+            .die_with_parent();
+        if process.no_new_privileges {
+            b.label("no new privileges", "").no_new_privs();
+            if let Some(code) = filter {
+                b.label("seccomp", "").seccomp(code);
+            }
+        }
+        b.label("exec", "")
+            .unblock_signals()
+            .exec(slots::PATHS, slots::ARGV, slots::ENVP);
+        Ok(())
+    }
+}
+
+/// The kernel's number of a limit (asm-generic/resource.h).
+fn rlimit(kind: PosixRlimitType) -> u32 {
+    use PosixRlimitType::*;
+    match kind {
+        RlimitCpu => 0,
+        RlimitFsize => 1,
+        RlimitData => 2,
+        RlimitStack => 3,
+        RlimitCore => 4,
+        RlimitRss => 5,
+        RlimitNproc => 6,
+        RlimitNofile => 7,
+        RlimitMemlock => 8,
+        RlimitAs => 9,
+        RlimitLocks => 10,
+        RlimitSigpending => 11,
+        RlimitMsgqueue => 12,
+        RlimitNice => 13,
+        RlimitRtprio => 14,
+        RlimitRttime => 15,
+    }
+}

@@ -1,0 +1,148 @@
+//! The root file system: layers under overlay, and the way into it.
+
+use super::{Compiler, Storage};
+use crate::slots;
+use fastbox_sys::builder::{Arg, Builder, Program};
+use fastbox_sys::steps::attr;
+
+impl Compiler<'_> {
+    /// What is done before the clone: where the kernel takes open layers, the whole root.
+    pub(super) fn outside(&self, read_only: bool) -> Program {
+        let mut b = Builder::new();
+        if !read_only {
+            upper(&mut b, self.choices.storage);
+        }
+        if self.choices.features.detached_layers {
+            let upper = (!read_only).then(|| match self.choices.storage {
+                Storage::Disk => (
+                    slots::UPPERS,
+                    Arg::Slot(slots::UPPER),
+                    Arg::Slot(slots::WORK),
+                ),
+                Storage::Memory(_) => (TMPFS, Arg::from("upper"), Arg::from("work")),
+            });
+            b.label("root file system", "overlay");
+            let context = b.slot();
+            b.fsopen("overlay", context);
+            for layer in (0..self.choices.layers.len()).rev() {
+                b.fsconfig_fd(context, "lowerdir+", slots::layer(layer));
+            }
+            if let Some((dir, upper, work)) = upper {
+                let (upper_fd, work_fd) = (b.slot(), b.slot());
+                const O_PATH_DIRECTORY: i32 = 0o10000000 | 0o200000;
+                b.open(Some(dir), upper, O_PATH_DIRECTORY, upper_fd).open(
+                    Some(dir),
+                    work,
+                    O_PATH_DIRECTORY,
+                    work_fd,
+                );
+                b.fsconfig_fd(context, "upperdir", upper_fd)
+                    .fsconfig_fd(context, "workdir", work_fd);
+                // Nobody reads this upper after the container: what was not synced cannot be missed.
+                b.fsconfig_flag(context, "volatile");
+                b.fsconfig_create(context).close(upper_fd).close(work_fd);
+            } else {
+                b.fsconfig_create(context);
+            }
+            b.fsmount(
+                context,
+                if read_only { attr::RDONLY } else { 0 },
+                slots::ROOT,
+            )
+            .close(context);
+        }
+        b.finish()
+    }
+
+    /// Into the root. The old one, an empty tmpfs, stays behind under /proc where proc hides it for good: nobody in
+    /// the container may unmount in a mount namespace that is the host's, and a umount here would cost 150 µs.
+    pub(super) fn enter_root(&mut self, read_only: bool) {
+        let detached = self.choices.features.detached_layers;
+        if !detached {
+            self.attached_root(read_only);
+        }
+        let b = &mut self.child;
+        b.label("enter root", "/")
+            .attach(slots::ROOT, "/r")
+            .fchdir(slots::ROOT)
+            .pivot_root(".", "proc")
+            .chdir("/");
+        if !detached {
+            // Here the old root holds the layers themselves.
+            b.detach("/proc");
+        }
+    }
+
+    /// For kernels whose overlay takes paths only: the layers are attached in the lean root, under short names
+    /// (one option of fsconfig(2) ends at 256 bytes).
+    fn attached_root(&mut self, read_only: bool) {
+        let b = &mut self.child;
+        b.label("root file system", "layers");
+        for layer in 0..self.choices.layers.len() {
+            b.attach(slots::layer(layer), format!("/{layer}").as_str());
+        }
+        let mut names: Vec<String> = (0..self.choices.layers.len())
+            .rev()
+            .map(|n| n.to_string())
+            .collect();
+        if names.len() == 1 {
+            // Overlay without an upper wants two layers: an empty directory is the second.
+            names.push("r".into());
+        }
+        b.label("root file system", "overlay");
+        let context = b.slot();
+        b.fsopen("overlay", context)
+            .fsconfig(context, "lowerdir", names.join(":").as_str());
+        if !read_only {
+            match self.choices.storage {
+                Storage::Disk => b.attach(slots::UPPERS, "/u"),
+                Storage::Memory(_) => b.attach(TMPFS, "/u"),
+            };
+            let (upper, work) = match self.choices.storage {
+                Storage::Disk => (Arg::Slot(slots::UPPER), Arg::Slot(slots::WORK)),
+                Storage::Memory(_) => ("upper".into(), "work".into()),
+            };
+            b.chdir("/u")
+                .fsconfig(context, "upperdir", upper)
+                .fsconfig(context, "workdir", work)
+                .chdir("/");
+            b.fsconfig_flag(context, "volatile");
+        }
+        b.fsconfig_create(context)
+            .fsmount(
+                context,
+                if read_only { attr::RDONLY } else { 0 },
+                slots::ROOT,
+            )
+            .close(context);
+    }
+}
+
+/// Where the outside program leaves the tmpfs that holds upper and work.
+const TMPFS: fastbox_sys::builder::Slot = fastbox_sys::builder::Slot(31);
+
+/// Makes the directories the container's writes go to. The root directory is the range's: an upper that belonged to
+/// the caller would make all copies-up fail.
+fn upper(b: &mut Builder, storage: Storage) {
+    match storage {
+        Storage::Disk => {
+            b.label("make upper", "");
+            b.mkdir(slots::UPPERS, slots::ID, 0o700);
+            b.mkdir(slots::UPPERS, slots::UPPER, 0o755)
+                .mkdir(slots::UPPERS, slots::WORK, 0o700);
+            b.chown(slots::UPPERS, slots::UPPER, slots::BASE);
+        }
+        Storage::Memory(size) => {
+            let size = size.to_string();
+            b.label("make upper", "tmpfs");
+            let options = [
+                ("mode", Arg::from("0755")),
+                ("size", Arg::from(size.as_str())),
+            ];
+            b.filesystem("tmpfs", &options, 0, TMPFS);
+            b.mkdir(TMPFS, "upper", 0o755)
+                .mkdir(TMPFS, "work", 0o700)
+                .chown(TMPFS, "upper", slots::BASE);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Which slot of a launch holds what. Programs are compiled against these numbers.
+
+use fastbox_sys::builder::Slot;
+
+/// The container's root: a detached mount.
+pub const ROOT: Slot = Slot(0);
+/// A detached copy of the prepared /dev.
+pub const DEV: Slot = Slot(1);
+/// The container's user namespace.
+pub const USERNS: Slot = Slot(2);
+/// The container's network namespace.
+pub const NETNS: Slot = Slot(3);
+/// The directory in which uppers are made.
+pub const UPPERS: Slot = Slot(4);
+/// What becomes stdin, stdout and stderr.
+pub const STDIO: [Slot; 3] = [Slot(5), Slot(6), Slot(7)];
+/// Arrays for execve: arguments, environment, paths to try.
+pub const ARGV: Slot = Slot(8);
+pub const ENVP: Slot = Slot(9);
+pub const PATHS: Slot = Slot(10);
+/// The hostname and its length.
+pub const HOSTNAME: Slot = Slot(11);
+pub const HOSTNAME_LEN: Slot = Slot(12);
+/// Strings `<id>`, `<id>/upper`, `<id>/work`.
+pub const ID: Slot = Slot(13);
+pub const UPPER: Slot = Slot(14);
+pub const WORK: Slot = Slot(15);
+/// The id outside that is 0 inside.
+pub const BASE: Slot = Slot(16);
+/// cgroup v1: directories, and the path of `tasks` in each.
+pub const CGROUP_DIRS: [Slot; 5] = [Slot(20), Slot(21), Slot(22), Slot(23), Slot(24)];
+pub const CGROUP_TASKS: [Slot; 5] = [Slot(25), Slot(26), Slot(27), Slot(28), Slot(29)];
+
+const LAYERS: u8 = 32;
+const BINDS: u8 = 160;
+/// How many layers a root can have.
+pub const MAX_LAYERS: usize = (BINDS - LAYERS) as usize;
+/// How many binds a container can have.
+pub const MAX_BINDS: usize = 40;
+
+/// Detached copies of the layers, bottom first.
+pub fn layer(index: usize) -> Slot {
+    Slot(LAYERS + index as u8)
+}
+
+/// Detached copies of what is bound, in the order of the plan's list.
+pub fn bind(index: usize) -> Slot {
+    Slot(BINDS + index as u8)
+}

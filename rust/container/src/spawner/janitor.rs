@@ -1,0 +1,90 @@
+//! Clears away what ended containers left, off the callers' path.
+
+use super::{Remains, Shared, lock};
+use crate::plan::Userns;
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag};
+use nix::sys::stat::{Mode, SFlag, fstatat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
+use std::ffi::{CStr, CString};
+use std::os::fd::AsFd;
+use std::sync::mpsc::Receiver;
+
+/// How many ranges a plan keeps for its next containers.
+const KEPT_RANGES: usize = 16;
+
+/// Body of the janitor's thread.
+pub(super) fn work(shared: &Shared, remains: &Receiver<Remains>) {
+    while let Ok(remains) = remains.recv() {
+        clear(shared, remains);
+        *lock(&shared.pending) -= 1;
+        shared.settled.notify_all();
+    }
+}
+
+/// Clears one container away. What cannot be removed now stays on record with the owner, whose end removes it.
+pub(super) fn clear(shared: &Shared, remains: Remains) {
+    let inside = &shared.inside;
+    drop(lock(&inside.mounts).remove(&remains.id));
+    let mut clean = true;
+    if let Some(group) = &inside.group {
+        clean &= group.remove(&remains.id).is_ok();
+    }
+    if remains.plan.has_disk_upper() {
+        clean &= CString::new(remains.id.as_str())
+            .is_ok_and(|id| remove_tree(&inside.uppers, &id).is_ok());
+    }
+    give_back(shared, &remains);
+    if let Some(slot) = remains.slot.filter(|_| clean) {
+        slot.release();
+    }
+}
+
+/// The range is free for the next container of the same plan, never for another's.
+fn give_back(shared: &Shared, remains: &Remains) {
+    let key = (remains.plan.id, remains.base);
+    let mut ranges = lock(&shared.ranges);
+    let mut kept = lock(&shared.inside.kept);
+    if !kept.contains_key(&key) {
+        return;
+    }
+    let free = ranges.entry(remains.plan.id).or_default();
+    match remains.plan.userns {
+        Userns::Host if free.is_empty() => free.push(remains.base),
+        Userns::Host => {}
+        Userns::Late if free.len() < KEPT_RANGES => free.push(remains.base),
+        Userns::Late => {
+            kept.remove(&key);
+        }
+    }
+}
+
+/// Removes `name` below `dir` with all that is in it, never through a symbolic link. It may be absent.
+fn remove_tree(dir: impl AsFd, name: &CStr) -> Result<(), Errno> {
+    match unlinkat(&dir, name, UnlinkatFlags::RemoveDir) {
+        Ok(()) | Err(Errno::ENOENT) => return Ok(()),
+        Err(Errno::ENOTEMPTY | Errno::EEXIST) => {}
+        Err(errno) => return Err(errno),
+    }
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let mut inner = Dir::openat(&dir, name, flags, Mode::empty())?;
+    let names: Vec<_> = inner
+        .iter()
+        .filter_map(Result::ok)
+        .map(|entry| entry.file_name().to_owned())
+        .collect();
+    for child in names
+        .iter()
+        .filter(|n| !matches!(n.to_bytes(), b"." | b".."))
+    {
+        let kind = fstatat(&inner, child.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW)?.st_mode
+            & SFlag::S_IFMT.bits();
+        if kind == SFlag::S_IFDIR.bits() {
+            remove_tree(&inner, child)?;
+        } else {
+            unlinkat(&inner, child.as_c_str(), UnlinkatFlags::NoRemoveDir)?;
+        }
+    }
+    unlinkat(&dir, name, UnlinkatFlags::RemoveDir)
+}

@@ -1,0 +1,327 @@
+//! The threads that start containers.
+//!
+//! They live as long as the process, because a parent-death signal is per thread. They have a table of open files of
+//! their own, so that neither a caller's ten thousand files are copied into a container nor a fork of the caller
+//! inherits ours; and a mount namespace of their own with nothing in it, because a container's begins as a copy of it.
+//! What they need of the caller's world comes as open fds with each request.
+
+mod janitor;
+mod lean;
+mod namespaces;
+mod worker;
+
+use crate::cgroup::{Driver, OwnerGroup, Reader};
+use crate::error::ContainerError;
+use crate::features::Features;
+use crate::plan::Plan;
+use fastbox_sys::channel::Channel;
+use fastbox_sys::journal::Slot as JournalSlot;
+use nix::errno::Errno;
+use std::collections::HashMap;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// More set-ups in flight than this only lengthen the tail.
+const WORKERS_PER_CPU: usize = 2;
+/// A caller that outruns the janitor waits when so many containers are still to be cleared away.
+const BACKLOG: usize = 64;
+
+/// What a spawner is started with.
+pub struct Config {
+    /// The host's control groups.
+    pub driver: Driver,
+    /// The owner's name: containers' groups are below it.
+    pub owner: String,
+    /// The directory for what containers write, on disk.
+    pub uppers: PathBuf,
+    /// The stub: its bytes.
+    pub stub: Vec<u8>,
+}
+
+/// Where one of a container's standard streams goes.
+pub enum Stream {
+    /// Nowhere.
+    Null,
+    /// A new pipe; the caller gets the other end.
+    Pipe,
+    /// An fd the caller hands over.
+    Fd(OwnedFd),
+    /// The same as stdout; for stderr.
+    Stdout,
+}
+
+/// One start, asked for.
+pub struct Request {
+    /// Hex id of 64 digits.
+    pub id: String,
+    /// The program and its arguments; the plan's where empty.
+    pub args: Vec<String>,
+    /// Standard input, output, error.
+    pub streams: [Stream; 3],
+    /// The container's place in the journal.
+    pub slot: JournalSlot,
+    /// First id outside of a range of 65,536, for a container that brings a new range; 0 for the caller's ids.
+    pub new_base: u32,
+    /// Take the time of each step.
+    pub timed: bool,
+    /// Pause for ten seconds before this step, for tests.
+    pub pause_at: Option<u32>,
+}
+
+/// A container that runs.
+pub struct Started {
+    /// Pid of its first process, as the caller sees it.
+    pub pid: i32,
+    /// The pidfd of it.
+    pub pidfd: OwnedFd,
+    /// The caller's ends of the pipes.
+    pub streams: [Option<OwnedFd>; 3],
+    /// Step, target and nanoseconds.
+    pub timings: Vec<(&'static str, String, u64)>,
+    /// What is to be cleared away once it has ended.
+    pub remains: Remains,
+}
+
+/// What a container leaves: handed to [`Spawner::clear`] when it has been waited for.
+pub struct Remains {
+    id: String,
+    plan: Arc<Plan>,
+    base: u32,
+    slot: Option<JournalSlot>,
+}
+
+/// The threads, their state, and the way to them.
+pub struct Spawner {
+    idle: Mutex<Vec<Worker>>,
+    freed: Condvar,
+    shared: Arc<Shared>,
+    clear: SyncSender<Remains>,
+}
+
+/// The caller's end of one thread.
+struct Worker {
+    channel: Channel,
+    job: Arc<Mutex<Option<Job>>>,
+}
+
+/// What passes between caller and thread besides fds.
+enum Job {
+    Launch(Box<Request>, Arc<Plan>, u32),
+    Launched(Result<Box<Launched>, ContainerError>),
+    Forget(u64),
+}
+
+/// The answer to a launch, but for its fds.
+struct Launched {
+    pid: i32,
+    pipes: [bool; 3],
+    timings: Vec<(&'static str, String, u64)>,
+    remains: Remains,
+}
+
+/// What callers and threads both look at.
+struct Shared {
+    /// Ranges of ids free for the next container, by plan.
+    ranges: Mutex<HashMap<u64, Vec<u32>>>,
+    pending: Mutex<usize>,
+    settled: Condvar,
+    inside: Inside,
+}
+
+/// What only the threads may use: fds of their table.
+struct Inside {
+    proc: OwnedFd,
+    dev: OwnedFd,
+    null: OwnedFd,
+    stub: OwnedFd,
+    uppers: OwnedFd,
+    group: Option<OwnerGroup>,
+    features: Features,
+    programs: namespaces::Programs,
+    kept: Mutex<HashMap<(u64, u32), Range>>,
+    mounts: Mutex<HashMap<String, OwnedFd>>,
+}
+
+/// A range's kernel objects, kept for the next container of the same plan.
+struct Range {
+    userns: Option<OwnedFd>,
+    layers: Vec<OwnedFd>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Spawner {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// The call that failed; no thread is left then.
+    pub fn start(config: Config) -> Result<Spawner, ContainerError> {
+        let failed = ContainerError::spawner;
+        let count = WORKERS_PER_CPU * std::thread::available_parallelism().map_or(2, usize::from);
+        let pairs: Result<Vec<_>, Errno> = (0..count).map(|_| Channel::pair()).collect();
+        let (ours, theirs): (Vec<_>, Vec<_>) =
+            pairs.map_err(failed("make channels"))?.into_iter().unzip();
+        let jobs: Vec<_> = (0..count).map(|_| Arc::new(Mutex::new(None))).collect();
+        let (clear, remains) = sync_channel(BACKLOG);
+        let (ready, answer) = sync_channel(1);
+        // Both tables hold these numbers for a moment: the thread's copies are its own, ours are closed below.
+        let ends = theirs.iter().map(Channel::twin).collect();
+        let their_jobs = jobs.clone();
+        std::thread::Builder::new()
+            .name("fastbox-spawner".into())
+            .spawn(move || worker::first(config, ends, their_jobs, remains, ready))
+            .map_err(|_| failed("start a thread")(Errno::EAGAIN))?;
+        let shared = answer
+            .recv()
+            .map_err(|_| failed("start the spawner")(Errno::ECHILD))??;
+        drop(theirs);
+        let idle = ours
+            .into_iter()
+            .zip(jobs)
+            .map(|(channel, job)| Worker { channel, job })
+            .collect();
+        Ok(Spawner {
+            idle: Mutex::new(idle),
+            freed: Condvar::new(),
+            shared,
+            clear,
+        })
+    }
+
+    /// The owner's control groups, where there are any.
+    pub fn group(&self) -> Option<&OwnerGroup> {
+        self.shared.inside.group.as_ref()
+    }
+
+    /// Reads a container's counters.
+    pub fn reader(&self, id: &str) -> Option<Reader> {
+        self.group().map(|group| group.reader(id))
+    }
+
+    /// What the kernel can do.
+    pub fn features(&self) -> Features {
+        self.shared.inside.features
+    }
+
+    /// A range of ids that an earlier container of this plan has left, if there is one.
+    pub fn free_range(&self, plan: &Plan) -> Option<u32> {
+        let mut ranges = lock(&self.shared.ranges);
+        let free = ranges.get_mut(&plan.id)?;
+        match plan.userns() {
+            crate::plan::Userns::Late => free.pop(),
+            crate::plan::Userns::Host => free.last().copied(),
+        }
+    }
+
+    /// Starts a container and returns when its program runs.
+    ///
+    /// `range` is what [`Spawner::free_range`] gave; without one, `opened` begins with a detached copy of each layer.
+    /// A detached copy of each bind follows.
+    ///
+    /// # Errors
+    /// The step that failed. Nothing of the container is left then.
+    pub fn launch(
+        &self,
+        plan: &Arc<Plan>,
+        request: Request,
+        range: Option<u32>,
+        opened: &[BorrowedFd<'_>],
+    ) -> Result<Started, ContainerError> {
+        let (job, fds) = self.ask(
+            Job::Launch(Box::new(request), Arc::clone(plan), range.unwrap_or(0)),
+            range.is_none(),
+            opened,
+        )?;
+        let Some(Job::Launched(answer)) = job else {
+            return Err(ContainerError::spawner("reach the spawner")(Errno::EPIPE));
+        };
+        let launched = answer?;
+        let mut fds = fds.into_iter();
+        let pidfd = fds
+            .next()
+            .ok_or_else(|| ContainerError::spawner("receive the pidfd")(Errno::EMFILE))?;
+        let streams = launched
+            .pipes
+            .map(|piped| if piped { fds.next() } else { None });
+        Ok(Started {
+            pid: launched.pid,
+            pidfd,
+            streams,
+            timings: launched.timings,
+            remains: launched.remains,
+        })
+    }
+
+    /// Clears away what a container that has ended left. Waits only when many are still to be cleared.
+    pub fn clear(&self, remains: Remains) {
+        *lock(&self.shared.pending) += 1;
+        // The janitor lives as long as the process.
+        let _ = self.clear.send(remains);
+    }
+
+    /// Waits until everything handed to [`Spawner::clear`] is cleared away.
+    pub fn settle(&self) {
+        let mut pending = lock(&self.shared.pending);
+        while *pending > 0 {
+            pending = self
+                .shared
+                .settled
+                .wait(pending)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Drops what is kept for a plan.
+    pub fn forget(&self, plan: u64) {
+        // Without the threads there is nothing kept.
+        let _ = self.ask(Job::Forget(plan), false, &[]);
+    }
+
+    fn ask(
+        &self,
+        job: Job,
+        fresh: bool,
+        fds: &[BorrowedFd<'_>],
+    ) -> Result<(Option<Job>, Vec<OwnedFd>), ContainerError> {
+        let failed = ContainerError::spawner;
+        let mut idle = lock(&self.idle);
+        let worker = loop {
+            match idle.pop() {
+                Some(worker) => break worker,
+                None => {
+                    idle = self
+                        .freed
+                        .wait(idle)
+                        .unwrap_or_else(PoisonError::into_inner)
+                }
+            }
+        };
+        drop(idle);
+        *lock(&worker.job) = Some(job);
+        let answer = worker
+            .channel
+            .send(fresh.into(), fds)
+            .map_err(failed("ask the spawner"));
+        let answer = answer.and_then(|()| {
+            worker
+                .channel
+                .receive()
+                .map_err(failed("hear from the spawner"))
+        });
+        let job = lock(&worker.job).take();
+        lock(&self.idle).push(worker);
+        self.freed.notify_one();
+        Ok((job, answer?.map(|(_, fds)| fds).unwrap_or_default()))
+    }
+}
+
+impl Remains {
+    /// The container's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}

@@ -1,0 +1,564 @@
+//! One thread that starts containers: takes a request, makes what is made outside, clones, answers.
+
+use super::{
+    Config, Inside, Job, Launched, Range, Remains, Request, Shared, Stream, janitor, lean, lock,
+    namespaces,
+};
+use crate::cgroup::{Join, OwnerGroup};
+use crate::error::ContainerError;
+use crate::features::Features;
+use crate::plan::{Plan, Process, Userns};
+use crate::slots;
+use fastbox_sys::builder::Program;
+use fastbox_sys::channel::{self, Channel};
+use fastbox_sys::launch::{Failure, Launch, Stack};
+use fastbox_sys::mount::{self, attr};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
+use nix::sys::stat::Mode;
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Instant;
+
+type JobCell = Arc<Mutex<Option<Job>>>;
+
+/// Body of the first thread: makes the world the others live in, starts them, and becomes one of them.
+pub(super) fn first(
+    config: Config,
+    ends: Vec<Channel>,
+    jobs: Vec<JobCell>,
+    remains: Receiver<Remains>,
+    ready: SyncSender<Result<Arc<Shared>, ContainerError>>,
+) {
+    let shared = match settle_in(&config, &ends) {
+        Ok(shared) => Arc::new(shared),
+        Err(error) => {
+            // The ends were never this thread's own if the tables did not part: leave them to the process.
+            std::mem::forget(ends);
+            let _ = ready.send(Err(error));
+            return;
+        }
+    };
+    let janitors = Arc::clone(&shared);
+    let mut started = std::thread::Builder::new()
+        .name("fastbox-janitor".into())
+        .spawn(move || janitor::work(&janitors, &remains))
+        .is_ok();
+    let mut mine = None;
+    for (channel, job) in ends.into_iter().zip(jobs) {
+        if mine.is_none() {
+            mine = Some((channel, job));
+            continue;
+        }
+        let shared = Arc::clone(&shared);
+        let name = "fastbox-spawner".to_owned();
+        started &= std::thread::Builder::new()
+            .name(name)
+            .spawn(move || work(&shared, &channel, &job))
+            .is_ok();
+    }
+    let answer = if started {
+        Ok(Arc::clone(&shared))
+    } else {
+        Err(ContainerError::spawner("start a thread")(Errno::EAGAIN))
+    };
+    let _ = ready.send(answer);
+    if let Some((channel, job)) = mine {
+        work(&shared, &channel, &job);
+    }
+}
+
+/// Opens what will be needed of the host, then leaves it.
+fn settle_in(config: &Config, ends: &[Channel]) -> Result<Shared, ContainerError> {
+    let failed = ContainerError::spawner;
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), None)
+        .map_err(failed("block signals"))?;
+    channel::own_file_table(&ends.iter().collect::<Vec<_>>())
+        .map_err(failed("part the file table"))?;
+    let features = Features::probe();
+    let directory = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let proc = nix::fcntl::open("/proc", directory, Mode::empty()).map_err(failed("open /proc"))?;
+    let dev = lean::dev()?;
+    let null = openat(
+        &dev,
+        "null",
+        OFlag::O_RDWR | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )
+    .map_err(failed("open /dev/null"))?;
+    let inside = Inside {
+        null,
+        dev,
+        proc,
+        stub: channel::sealed_program(&config.stub).map_err(failed("copy the stub"))?,
+        uppers: mount::clone_path(&config.uppers, false)
+            .map_err(failed("open the directory for uppers"))?,
+        group: match config.driver.kind() {
+            crate::cgroup::Kind::None => None,
+            _ => Some(OwnerGroup::create(&config.driver, &config.owner)?),
+        },
+        features,
+        programs: namespaces::Programs::new(),
+        kept: Mutex::new(HashMap::new()),
+        mounts: Mutex::new(HashMap::new()),
+    };
+    lean::enter(features)?;
+    Ok(Shared {
+        ranges: Mutex::new(HashMap::new()),
+        pending: Mutex::new(0),
+        settled: Condvar::new(),
+        inside,
+    })
+}
+
+fn work(shared: &Arc<Shared>, channel: &Channel, job: &JobCell) {
+    let mut stack = Stack::new();
+    // The other end closes when the process ends, or execs.
+    while let Ok(Some((fresh, fds))) = channel.receive() {
+        let Some(asked) = lock(job).take() else {
+            continue;
+        };
+        let (answer, back) = match asked {
+            Job::Launch(request, plan, base) => {
+                let base = if fresh != 0 { request.new_base } else { base };
+                let mut start = Start {
+                    shared,
+                    stack: &mut stack,
+                    plan: &plan,
+                    base,
+                    timings: Vec::new(),
+                    timed: request.timed,
+                };
+                match start.launch(*request, fresh != 0, fds) {
+                    Ok((launched, fds)) => (Job::Launched(Ok(Box::new(launched))), fds),
+                    Err(error) => (Job::Launched(Err(error)), Vec::new()),
+                }
+            }
+            Job::Forget(plan) => {
+                lock(&shared.ranges).remove(&plan);
+                lock(&shared.inside.kept).retain(|(kept, _), _| *kept != plan);
+                (Job::Forget(plan), Vec::new())
+            }
+            other @ Job::Launched(_) => (other, Vec::new()),
+        };
+        *lock(job) = Some(answer);
+        let fds: Vec<BorrowedFd<'_>> = back.iter().map(AsFd::as_fd).collect();
+        if channel.send(0, &fds).is_err() {
+            return;
+        }
+    }
+}
+
+/// One start in the making.
+struct Start<'a> {
+    shared: &'a Shared,
+    stack: &'a mut Stack,
+    plan: &'a Arc<Plan>,
+    base: u32,
+    timed: bool,
+    timings: Vec<(&'static str, String, u64)>,
+}
+
+impl Start<'_> {
+    fn launch(
+        &mut self,
+        request: Request,
+        fresh: bool,
+        mut opened: Vec<OwnedFd>,
+    ) -> Result<(Launched, Vec<OwnedFd>), ContainerError> {
+        let inside = &self.shared.inside;
+        if fresh {
+            let binds = opened.split_off(self.plan.layers.len().min(opened.len()));
+            self.timed("user namespace", |start| start.new_range(opened))?;
+            opened = binds;
+        }
+        let id = request.id.clone();
+        let mut remains = Remains {
+            id: id.clone(),
+            plan: Arc::clone(self.plan),
+            base: self.base,
+            slot: None,
+        };
+        if let Some(group) = &inside.group {
+            let made = self.timed("cgroup", |start| Ok(group.make(&id, &start.plan.limits)?));
+            if let Err(error) = made {
+                remains.slot = Some(request.slot);
+                janitor::clear(self.shared, remains);
+                return Err(error);
+            }
+        }
+        let result = self.start(&request, opened);
+        remains.slot = Some(request.slot);
+        match result {
+            Ok((pid, fds, pipes)) => {
+                let timings = std::mem::take(&mut self.timings);
+                Ok((
+                    Launched {
+                        pid,
+                        pipes,
+                        timings,
+                        remains,
+                    },
+                    fds,
+                ))
+            }
+            Err(error) => {
+                janitor::clear(self.shared, remains);
+                Err(error)
+            }
+        }
+    }
+
+    /// Maps the ids of the layers that came with the request, and keeps them for later containers of the plan.
+    fn new_range(&mut self, layers: Vec<OwnedFd>) -> Result<(), ContainerError> {
+        let inside = &self.shared.inside;
+        let userns = match self.plan.userns {
+            Userns::Host => None,
+            Userns::Late => Some(namespaces::user(inside, self.stack, self.base)?),
+        };
+        for (layer, path) in layers.iter().zip(&self.plan.layers) {
+            let map = userns.as_ref().map(|fd| fd as &dyn AsFd);
+            mount::set_attributes(layer, attr::RDONLY, map, false)
+                .map_err(step("map ids", path))?;
+        }
+        lock(&inside.kept).insert((self.plan.id, self.base), Range { userns, layers });
+        Ok(())
+    }
+
+    fn start(
+        &mut self,
+        request: &Request,
+        binds: Vec<OwnedFd>,
+    ) -> Result<(i32, Vec<OwnedFd>, [bool; 3]), ContainerError> {
+        let shared = self.shared;
+        let inside = &shared.inside;
+        let plan = Arc::clone(self.plan);
+        let mut launch = Launch::new();
+        let range = {
+            let mut kept = lock(&inside.kept);
+            match plan.userns {
+                // Used by one container at a time.
+                Userns::Late => kept.remove(&(plan.id, self.base)),
+                Userns::Host => kept.get(&(plan.id, self.base)).and_then(|range| {
+                    let layers = range
+                        .layers
+                        .iter()
+                        .map(OwnedFd::try_clone)
+                        .collect::<Result<_, _>>()
+                        .ok()?;
+                    Some(Range {
+                        userns: None,
+                        layers,
+                    })
+                }),
+            }
+        }
+        .ok_or(ContainerError::Spawner {
+            operation: "find the range of ids",
+            errno: Errno::ENOENT,
+        })?;
+
+        for (index, layer) in range.layers.iter().enumerate() {
+            launch.fd(slots::layer(index), layer.as_fd());
+        }
+        let network = match &range.userns {
+            Some(userns) if plan.own_network => Some(self.timed("network namespace", |start| {
+                namespaces::network(inside, start.stack, userns)
+            })?),
+            _ => None,
+        };
+        if let Some(fd) = &network {
+            launch.fd(slots::NETNS, fd.as_fd());
+        }
+        if let Some(userns) = &range.userns {
+            launch.fd(slots::USERNS, userns.as_fd());
+        }
+        self.binds(&mut launch, &binds, &plan, range.userns.as_ref())?;
+        let dev =
+            mount::clone_fd(&inside.dev, false).map_err(step("prepare", Path::new("/dev")))?;
+        if let Some(userns) = range
+            .userns
+            .as_ref()
+            .filter(|_| inside.features.idmapped_tmpfs)
+        {
+            mount::set_attributes(&dev, 0, Some(userns), false)
+                .map_err(step("map ids", Path::new("/dev")))?;
+        }
+        launch.fd(slots::DEV, dev.as_fd());
+        launch.fd(slots::UPPERS, inside.uppers.as_fd());
+        self.strings(&mut launch, request, &plan);
+        let into = self.groups(&mut launch, request, &plan)?;
+
+        launch.pause_at(request.pause_at);
+        request.slot.stamp();
+        let outside = launch.run(&plan.outside, self.timed);
+        self.note(&plan.outside, launch.take_times());
+        outside.map_err(|failure| failed(&plan.outside, failure))?;
+        // Held here, not in the child's slots alone: closed when the container has its own hold on it.
+        let _root = plan
+            .has_outside_root(inside.features)
+            .then(|| launch.keep_fd(slots::ROOT));
+
+        let (theirs, ours, pipes) = self.streams(request, &plan)?;
+        for (slot, fd) in slots::STDIO.iter().zip(&theirs) {
+            launch.fd(*slot, fd.as_fd());
+        }
+        launch.pause_at(
+            request
+                .pause_at
+                .and_then(|at| at.checked_sub(plan.outside.len() as u32)),
+        );
+        request.slot.stamp();
+        let child = launch.spawn(
+            &plan.child,
+            self.stack,
+            plan.namespaces,
+            into.as_ref().map(AsFd::as_fd),
+            request.slot.pid(),
+            self.timed,
+        );
+        request.slot.started();
+        self.note(&plan.child, launch.take_times());
+        let child =
+            child.map_err(|failure| exec_target(failed(&plan.child, failure), request, &plan));
+        // The range outlives the container, and also a start that failed.
+        if plan.userns == Userns::Late {
+            lock(&inside.kept).insert((plan.id, self.base), range);
+        }
+        let child = child?;
+        // As long as somebody holds the mount namespace its end is not on the path of the program's end.
+        let path = format!("{}/ns/mnt", child.pid);
+        if let Ok(mounts) = openat(
+            &inside.proc,
+            path.as_str(),
+            OFlag::O_RDONLY | OFlag::O_CLOEXEC,
+            Mode::empty(),
+        ) {
+            lock(&inside.mounts).insert(request.id.clone(), mounts);
+        }
+        let mut fds = vec![child.pidfd];
+        fds.extend(ours);
+        Ok((child.pid, fds, pipes))
+    }
+
+    fn binds(
+        &mut self,
+        launch: &mut Launch,
+        opened: &[OwnedFd],
+        plan: &Plan,
+        userns: Option<&OwnedFd>,
+    ) -> Result<(), ContainerError> {
+        for (index, (fd, bind)) in opened.iter().zip(&plan.binds).enumerate() {
+            if bind.attributes != 0 {
+                mount::set_attributes(fd, bind.attributes, None, bind.recursive_attributes)
+                    .map_err(step("prepare bind", &bind.source))?;
+            }
+            if let Some(userns) = userns.filter(|_| bind.idmapped) {
+                // Of a tree whose parts cannot all be mapped, at least the top is.
+                mount::set_attributes(fd, 0, Some(userns), bind.recursive)
+                    .or_else(|_| mount::set_attributes(fd, 0, Some(userns), false))
+                    .map_err(step("map ids", &bind.source))?;
+            }
+            launch.fd(slots::bind(index), fd.as_fd());
+        }
+        Ok(())
+    }
+
+    /// What is written out for this container alone.
+    fn strings(&self, launch: &mut Launch, request: &Request, plan: &Plan) {
+        let id = &request.id;
+        launch.string(slots::ID, text(id));
+        launch.string(slots::UPPER, text(&format!("{id}/upper")));
+        launch.string(slots::WORK, text(&format!("{id}/work")));
+        launch.value(slots::BASE, self.base.into());
+        for (slot, id) in &plan.id_texts {
+            launch.string(*slot, text(&(self.base + id).to_string()));
+        }
+        let hostname = plan.hostname.as_deref().unwrap_or(&id[..12.min(id.len())]);
+        launch.value(slots::HOSTNAME_LEN, hostname.len() as u64);
+        launch.string(slots::HOSTNAME, text(hostname));
+        let mut env = plan.process.env.clone();
+        if !env.iter().any(|entry| entry.starts_with("HOSTNAME=")) {
+            env.push(format!("HOSTNAME={hostname}"));
+        }
+        let args = arguments(request, plan);
+        let program = args.first().map_or("", String::as_str);
+        launch.array(
+            slots::PATHS,
+            Process::candidates(program, &env)
+                .iter()
+                .map(|p| text(p))
+                .collect(),
+        );
+        launch.array(slots::ARGV, args.iter().map(|a| text(a)).collect());
+        launch.array(slots::ENVP, env.iter().map(|e| text(e)).collect());
+    }
+
+    /// How the child joins its groups: by itself on v1, by being born there on v2.
+    fn groups(
+        &self,
+        launch: &mut Launch,
+        request: &Request,
+        plan: &Plan,
+    ) -> Result<Option<OwnedFd>, ContainerError> {
+        let Some(group) = &self.shared.inside.group else {
+            return Ok(None);
+        };
+        match group.join(&plan.limits) {
+            Join::None => Ok(None),
+            Join::V1(places) => {
+                for (index, place) in places.iter().enumerate() {
+                    launch.fd(slots::CGROUP_DIRS[index], place.dir);
+                    launch.string(
+                        slots::CGROUP_TASKS[index],
+                        text(&format!("{}{}/tasks", place.prefix, request.id)),
+                    );
+                }
+                Ok(None)
+            }
+            Join::V2(place) => {
+                let path = format!("{}{}", place.prefix, request.id);
+                let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+                let dir = openat(place.dir, path.as_str(), flags, Mode::empty());
+                Ok(Some(dir.map_err(step("open cgroup", Path::new(&path)))?))
+            }
+        }
+    }
+
+    /// The container's streams and the caller's ends of those that are pipes.
+    #[allow(clippy::type_complexity)]
+    fn streams(
+        &self,
+        request: &Request,
+        plan: &Plan,
+    ) -> Result<(Vec<OwnedFd>, Vec<OwnedFd>, [bool; 3]), ContainerError> {
+        let failed = ContainerError::spawner;
+        let (mut theirs, mut ours, mut pipes) = (Vec::new(), Vec::new(), [false; 3]);
+        for (index, stream) in request.streams.iter().enumerate() {
+            let copy = |fd: &OwnedFd| {
+                fd.try_clone()
+                    .map_err(|_| failed("copy an fd")(Errno::EMFILE))
+            };
+            theirs.push(match stream {
+                Stream::Null => copy(&self.shared.inside.null)?,
+                Stream::Fd(fd) => copy(fd)?,
+                Stream::Stdout => copy(theirs.get(1).unwrap_or(&self.shared.inside.null))?,
+                Stream::Pipe => {
+                    let (read, write) =
+                        nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed("make a pipe"))?;
+                    // So that the program can open /dev/stdout, whatever its user.
+                    let (uid, gid) = (self.base + plan.process.uid, self.base + plan.process.gid);
+                    nix::unistd::fchown(&read, Some(uid.into()), Some(gid.into()))
+                        .map_err(failed("chown a pipe"))?;
+                    pipes[index] = true;
+                    let (their, our) = if index == 0 {
+                        (read, write)
+                    } else {
+                        (write, read)
+                    };
+                    ours.push(our);
+                    their
+                }
+            });
+        }
+        Ok((theirs, ours, pipes))
+    }
+
+    fn timed<T>(
+        &mut self,
+        step: &'static str,
+        make: impl FnOnce(&mut Self) -> Result<T, ContainerError>,
+    ) -> Result<T, ContainerError> {
+        if !self.timed {
+            return make(self);
+        }
+        let start = Instant::now();
+        let made = make(self);
+        self.timings
+            .push((step, String::new(), start.elapsed().as_nanos() as u64));
+        made
+    }
+
+    fn note(&mut self, program: &Program, times: Vec<u64>) {
+        for (label, span) in program.labels().iter().zip(times.windows(2)) {
+            if span[0] == 0 {
+                break;
+            }
+            // The exec step never notes its end: the program runs by then.
+            let took = span[1].saturating_sub(span[0]);
+            match self
+                .timings
+                .last_mut()
+                .filter(|(step, target, _)| *step == label.step && *target == label.target)
+            {
+                Some((_, _, sum)) => *sum += took,
+                None => self.timings.push((label.step, label.target.clone(), took)),
+            }
+        }
+    }
+}
+
+/// What runs: the request's, else the plan's.
+fn arguments<'a>(request: &'a Request, plan: &'a Plan) -> &'a [String] {
+    if request.args.is_empty() {
+        &plan.process.args
+    } else {
+        &request.args
+    }
+}
+
+/// Callers refuse strings with a NUL in them.
+fn text(s: &str) -> CString {
+    CString::new(s).unwrap_or_default()
+}
+
+fn step(step: &'static str, target: &Path) -> impl FnOnce(Errno) -> ContainerError {
+    move |errno| ContainerError::Step {
+        step,
+        target: target.display().to_string(),
+        errno,
+    }
+}
+
+fn failed(program: &Program, failure: Failure) -> ContainerError {
+    let errno = Errno::from_raw(failure.errno);
+    match failure.step.and_then(|index| program.labels().get(index)) {
+        Some(label) => ContainerError::Step {
+            step: label.step,
+            target: label.target.clone(),
+            errno,
+        },
+        None => ContainerError::Step {
+            step: "clone",
+            target: String::new(),
+            errno,
+        },
+    }
+}
+
+/// The exec step is one for all launches: its object is this request's program.
+fn exec_target(error: ContainerError, request: &Request, plan: &Plan) -> ContainerError {
+    match error {
+        ContainerError::Step {
+            step: "exec",
+            errno,
+            ..
+        } => {
+            let target = arguments(request, plan)
+                .first()
+                .cloned()
+                .unwrap_or_default();
+            ContainerError::Step {
+                step: "exec",
+                target,
+                errno,
+            }
+        }
+        other => other,
+    }
+}

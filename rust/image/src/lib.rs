@@ -16,6 +16,7 @@
 mod digest;
 mod error;
 mod image;
+mod locate;
 mod read;
 mod reference;
 mod store;
@@ -26,6 +27,7 @@ mod unpack;
 pub use digest::Digest;
 pub use error::ImageError;
 pub use image::Image;
+pub use locate::{Kind, Located, locate};
 pub use reference::Reference;
 pub use store::{ImportOptions, Imported, Removed, Store, Summary};
 pub use stream::Progress;

@@ -11,10 +11,10 @@ use rustix::io::Errno;
 use crate::error::ImageError;
 
 /// As the kernel has it.
-const MOST_LINKS: usize = 40;
+pub(crate) const MOST_LINKS: usize = 40;
 
 /// What a name in a merged directory is.
-enum Found {
+pub(crate) enum Found {
     /// The directories of that name that are merged, the uppermost first.
     Directory(Vec<OwnedFd>),
     Link(Vec<u8>),
@@ -91,7 +91,7 @@ fn walk(roots: &[OwnedFd], path: &[u8]) -> Result<Option<OwnedFd>, Errno> {
 }
 
 /// Goes down names that are known to be directories; None for the root.
-fn descend(roots: &[OwnedFd], names: &[Vec<u8>]) -> Result<Option<Vec<OwnedFd>>, Errno> {
+pub(crate) fn descend(roots: &[OwnedFd], names: &[Vec<u8>]) -> Result<Option<Vec<OwnedFd>>, Errno> {
     let mut here: Option<Vec<OwnedFd>> = None;
     for name in names {
         match look(here.as_deref().unwrap_or(roots), name)? {
@@ -104,7 +104,7 @@ fn descend(roots: &[OwnedFd], names: &[Vec<u8>]) -> Result<Option<Vec<OwnedFd>>,
 
 /// Looks a name up in merged directories as overlay does (the kernel's overlayfs.rst, "Upper and
 /// Lower" and "whiteouts and opaque directories").
-fn look(dirs: &[OwnedFd], name: &[u8]) -> Result<Found, Errno> {
+pub(crate) fn look(dirs: &[OwnedFd], name: &[u8]) -> Result<Found, Errno> {
     let mut merged = Vec::new();
     for dir in dirs {
         let stat = match rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -153,8 +153,85 @@ fn is_opaque(dir: impl AsFd) -> Result<bool, Errno> {
     Ok(false)
 }
 
-fn push_names(todo: &mut Vec<Vec<u8>>, path: &[u8]) {
+pub(crate) fn push_names(todo: &mut Vec<Vec<u8>>, path: &[u8]) {
     let names = path.split(|b| *b == b'/');
     let names = names.filter(|name| !matches!(*name, b"" | b"."));
     todo.extend(names.rev().map(<[u8]>::to_vec));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    /// Three layers as unpacking leaves them: the upper hides, replaces and merges.
+    #[test]
+    fn the_stack_is_read_as_overlay_would_show_it() {
+        let top = std::env::temp_dir().join(format!("fastbox-image-read-{}", std::process::id()));
+        let layers = ["1", "2", "3"].map(|name| top.join(name));
+        let write = |layer: usize, path: &str| {
+            let path = layers[layer].join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, layer.to_string()).unwrap();
+        };
+        for path in ["d/low", "d/both", "d/gone", "opaque/low", "f", "file/x"] {
+            write(0, path);
+        }
+        write(1, "d/both");
+        write(1, "opaque/mid");
+        write(2, "d/top");
+        write(2, "file");
+        let dir = File::open(layers[1].join("opaque")).unwrap();
+        let flags = rustix::fs::XattrFlags::empty();
+        if rustix::fs::fsetxattr(&dir, "user.overlay.opaque", b"y", flags).is_err() {
+            rustix::fs::fsetxattr(&dir, "trusted.overlay.opaque", b"y", flags).unwrap();
+        }
+        let gone = layers[1].join("d/gone");
+        let none = Mode::empty();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &gone,
+            FileType::CharacterDevice,
+            none,
+            rustix::fs::makedev(0, 0),
+        )
+        .unwrap();
+        symlink("/d/../d/./low", layers[2].join("absolute")).unwrap();
+        symlink("../../../../../../d/top", layers[2].join("d/climbs")).unwrap();
+        symlink("loop", layers[2].join("loop")).unwrap();
+        symlink("/etc/hostname", layers[2].join("outside")).unwrap();
+        let read = |path: &str| {
+            let found = read_file(&layers, path.as_bytes(), 10).unwrap();
+            found.map(|bytes| String::from_utf8(bytes).unwrap())
+        };
+        for (path, layer) in [
+            ("/d/low", "0"),
+            ("d/both", "1"),
+            ("d/top", "2"),
+            ("opaque/mid", "1"),
+            ("f", "0"),
+            ("file", "2"),
+            ("absolute", "0"),
+            ("d/climbs", "2"),
+            ("../../f", "0"),
+        ] {
+            assert_eq!(read(path).as_deref(), Some(layer), "{path}");
+        }
+        for path in [
+            "d/gone",
+            "opaque/low",
+            "file/x",
+            "loop",
+            "outside",
+            "d",
+            "",
+            "d/low/x",
+            "none/x",
+        ] {
+            assert_eq!(read(path), None, "{path}");
+        }
+        let large = read_file(&layers, b"f", 0);
+        assert!(matches!(large, Err(ImageError::LimitExceeded { .. })));
+        std::fs::remove_dir_all(&top).unwrap();
+    }
 }

@@ -35,7 +35,6 @@ pub(crate) struct Entry {
 /// Reads an archive entry by entry; the data of the current one comes by `data` and `advance`.
 pub(crate) struct Reader<I> {
     input: I,
-    /// Bytes of the stream read so far.
     offset: u64,
     /// Bytes of the current entry's data, and of the padding after it, still to come.
     data_left: u64,
@@ -251,13 +250,10 @@ impl<I: Input> Reader<I> {
         if self.data_left == 0 {
             return Ok(&[]);
         }
-        let offset = self.offset;
+        let truncated = self.truncated();
         let bytes = self.input.fill()?;
         if bytes.is_empty() {
-            return Err(ImageError::Truncated {
-                what: "tar archive",
-                offset,
-            });
+            return Err(truncated);
         }
         let most = usize::try_from(self.data_left).unwrap_or(usize::MAX);
         Ok(&bytes[..bytes.len().min(most)])

@@ -9,7 +9,7 @@
 //! wipes on fork (`MADV_WIPEONFORK`, madvise(2)) tells the two apart without a system call.
 use std::fs::File;
 use std::num::NonZero;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -177,11 +177,6 @@ impl Table {
     /// Whether this process made the table; false in one forked from it.
     pub fn is_mine(&self) -> bool {
         self.mark().load(Ordering::Relaxed) == 1
-    }
-
-    /// The file behind the table.
-    pub fn file(&self) -> impl AsFd + '_ {
-        &self.file
     }
 
     /// Takes a free slot for the container `id`.

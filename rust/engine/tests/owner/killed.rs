@@ -125,6 +125,30 @@ fn many_cleaners_at_once_and_killed_ones() {
 }
 
 #[test]
+fn a_cleaner_killed_at_any_moment_is_followed_by_another() {
+    let mut random = seed();
+    let place = Place::new();
+    for _ in 0..20 {
+        let mut victim = start_victim(&place, "unwatched");
+        ready(&mut victim);
+        let owner = only_owner(&place);
+        sleep(Duration::from_millis(5));
+        victim.kill().unwrap();
+        victim.wait().unwrap();
+        let mut cleaner = start_victim(&place, "cleaner");
+        ready(&mut cleaner);
+        random = random.wrapping_mul(6364136223846793005).wrapping_add(1);
+        sleep(Duration::from_micros((random >> 40) % 5_000));
+        cleaner.kill().unwrap();
+        cleaner.wait().unwrap();
+        let found = reconcile(&place.paths, &Driver::probe());
+        assert!(found.errors.is_empty(), "{found:?}");
+        place.assert_clean();
+        assert!(no_groups_of(&owner));
+    }
+}
+
+#[test]
 fn a_clean_end_sends_the_watchdog_home() {
     if monitor().is_none() {
         return;

@@ -33,6 +33,7 @@ pub const CGROUP_TASKS: [Slot; 5] = [Slot(25), Slot(26), Slot(27), Slot(28), Slo
 
 const LAYERS: u8 = 32;
 const BINDS: u8 = 160;
+const ID_TEXTS: u8 = 240;
 /// How many layers a root can have.
 pub const MAX_LAYERS: usize = (BINDS - LAYERS) as usize;
 /// How many binds a container can have.
@@ -46,4 +47,9 @@ pub fn layer(index: usize) -> Slot {
 /// Detached copies of what is bound, in the order of the plan's list.
 pub fn bind(index: usize) -> Slot {
     Slot(BINDS + index as u8)
+}
+
+/// Texts of ids outside, in the order of the plan's list; none for more than fit.
+pub fn id_text(index: usize) -> Option<Slot> {
+    (index < 15).then(|| Slot(ID_TEXTS + index as u8))
 }

@@ -1,1 +1,10 @@
-//! fastbox-engine.
+//! The engine: options to a document, the store and the run directory, owners, and containers that run.
+
+pub mod compose;
+pub mod options;
+pub mod owner;
+pub mod paths;
+pub mod run;
+
+pub use fastbox_container as container;
+pub use fastbox_image as image;

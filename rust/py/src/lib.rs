@@ -1,1 +1,32 @@
-//! fastbox-py.
+//! `fastbox._core`: the engine as Python sees it. Conversions and nothing else: each function turns its arguments
+//! into the engine's, releases the interpreter's lock around the call, and turns back what came out.
+
+mod command;
+mod completed;
+mod container;
+mod errors;
+mod images;
+mod interrupt;
+mod pipe;
+mod plan;
+mod streams;
+mod values;
+
+/// The extension module; `_core.pyi` has its types and words for users.
+#[pyo3::pymodule]
+mod _core {
+    #[pymodule_export]
+    use super::command::{RunCommand, option_table, parse_run};
+    #[pymodule_export]
+    use super::completed::{Completed, Usage};
+    #[pymodule_export]
+    use super::container::Container;
+    #[pymodule_export]
+    use super::images::{Image, Imported, import_image, list_images, remove_image};
+    #[pymodule_export]
+    use super::plan::{Plan, prepare};
+
+    #[pymodule_export]
+    #[allow(non_upper_case_globals, reason = "Python's name for it")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+}

@@ -1,6 +1,6 @@
 //! Writes programs: typed methods that each append one [`Step`] and remember what it is called.
 
-use crate::program::{self, Kind, NO_SLOT, OnError, Step};
+use crate::program::{Kind, NO_SLOT, OnError, Step};
 use crate::raw::nr;
 use std::ffi::CString;
 
@@ -78,6 +78,8 @@ pub struct Builder {
 
 /// First slot that [`Builder::slot`] gives out; those below are the launch's.
 pub const FIRST_OWN_SLOT: u8 = 200;
+/// One past the last of them; those from here on are the launch's again.
+pub const LAST_OWN_SLOT: u8 = 240;
 
 impl Builder {
     /// An empty program.
@@ -97,11 +99,7 @@ impl Builder {
     /// A slot for a value that one step passes to a later one.
     pub fn slot(&mut self) -> Slot {
         let slot = FIRST_OWN_SLOT + self.next_slot;
-        assert!(
-            usize::from(slot) < program::SLOTS,
-            "a program has {} slots",
-            program::SLOTS
-        );
+        assert!(slot < LAST_OWN_SLOT, "a program has no more slots");
         self.next_slot += 1;
         Slot(slot)
     }

@@ -26,6 +26,8 @@ pub mod launch;
 #[cfg(feature = "std")]
 pub mod mount;
 #[cfg(feature = "std")]
+pub mod per_process;
+#[cfg(feature = "std")]
 pub mod pidfd;
 #[cfg(feature = "std")]
 pub mod steps;

@@ -58,6 +58,19 @@ const PIDFD_GET_INFO: u32 = 0xC040_FF0B;
 /// Ask for, and told in return: the exit status is known.
 const PIDFD_INFO_EXIT: u64 = 1 << 3;
 
+/// The same by the signal's number, real-time signals included.
+///
+/// # Errors
+/// `ESRCH` when it has ended, `EINVAL` for a number that is no signal.
+pub fn send_number(pidfd: impl AsFd, signal: i32) -> Result<(), Errno> {
+    let none = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: without siginfo the call reads no memory of ours.
+    Errno::result(unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_fd().as_raw_fd(), signal, none, 0)
+    })
+    .map(drop)
+}
+
 /// `struct pidfd_info`, first published size.
 #[repr(C)]
 #[derive(Default)]

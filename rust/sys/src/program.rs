@@ -7,7 +7,7 @@
 use crate::raw::{nr, syscall};
 
 /// How many values a launch can hand to its program and pass between steps.
-pub const SLOTS: usize = 240;
+pub const SLOTS: usize = 256;
 
 /// How one argument of a step is to be read.
 #[repr(u8)]

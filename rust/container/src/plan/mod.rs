@@ -85,13 +85,15 @@ struct Compiler<'a> {
 
 impl Compiler<'_> {
     /// The slot with the decimal text of what `id` inside is outside.
-    fn id_text(&mut self, id: u32) -> Slot {
+    fn id_text(&mut self, id: u32) -> Result<Slot, PlanError> {
         if let Some((slot, _)) = self.id_texts.iter().find(|(_, known)| *known == id) {
-            return *slot;
+            return Ok(*slot);
         }
-        let slot = self.child.slot();
+        let count = self.id_texts.len();
+        let slot = crate::slots::id_text(count);
+        let slot = slot.ok_or(PlanError::TooMany { what: "different ids in mount options", count: count + 1, most: count })?;
         self.id_texts.push((slot, id));
-        slot
+        Ok(slot)
     }
 }
 

@@ -41,7 +41,7 @@ impl Compiler<'_> {
                 }
                 "sysfs" => {}
                 "mqueue" => self.plain("mqueue", options, &target),
-                "devpts" => self.devpts(options, &target),
+                "devpts" => self.devpts(options, &target)?,
                 "tmpfs" if target == "/dev" => {
                     self.child.attach(slots::DEV, "/dev");
                 }
@@ -68,20 +68,21 @@ impl Compiler<'_> {
             .reuse_slots(mount);
     }
 
-    fn devpts(&mut self, options: Options, target: &str) {
+    fn devpts(&mut self, options: Options, target: &str) -> Result<(), PlanError> {
         let mut list = Vec::new();
         for (key, value) in &options.rest {
             match (key.as_str(), value.parse()) {
                 // "newinstance" is what every mount of devpts is by now.
                 ("newinstance", _) => {}
-                ("gid" | "uid", Ok(id)) => list.push((key.as_str(), Arg::Slot(self.id_text(id)))),
+                ("gid" | "uid", Ok(id)) => list.push((key.as_str(), Arg::Slot(self.id_text(id)?))),
                 _ => list.push((key.as_str(), Arg::from(value.as_str()))),
             }
         }
         let mount = self.child.slot();
         self.child
             .filesystem("devpts", &list, options.attributes, mount)
-            .attach(mount, target);
+            .attach(mount, target).reuse_slots(mount);
+        Ok(())
     }
 
     /// An empty file system, owned by the container's root unless its options name other ids.
@@ -94,7 +95,7 @@ impl Compiler<'_> {
                 .rev()
                 .find(|(k, _)| k == key)
                 .and_then(|(_, v)| v.parse().ok());
-            list.push((key, Arg::Slot(self.id_text(given.unwrap_or(0)))));
+            list.push((key, Arg::Slot(self.id_text(given.unwrap_or(0))?)));
         }
         for (key, value) in options
             .rest

@@ -47,6 +47,10 @@ fn give_back(shared: &Shared, remains: &Remains) {
     let mut ranges = lock(&shared.ranges);
     let mut kept = lock(&shared.inside.kept);
     if !kept.contains_key(&key) {
+        // Its start failed before the range was in use.
+        if remains.plan.userns == Userns::Late {
+            lock(&shared.released).push(remains.base);
+        }
         return;
     }
     let free = ranges.entry(remains.plan.id).or_default();
@@ -56,6 +60,7 @@ fn give_back(shared: &Shared, remains: &Remains) {
         Userns::Late if free.len() < KEPT_RANGES => free.push(remains.base),
         Userns::Late => {
             kept.remove(&key);
+            lock(&shared.released).push(remains.base);
         }
     }
 }

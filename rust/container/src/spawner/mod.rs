@@ -125,6 +125,8 @@ struct Launched {
 struct Shared {
     /// Ranges of ids free for the next container, by plan.
     ranges: Mutex<HashMap<u64, Vec<u32>>>,
+    /// Ranges that no plan has any more.
+    released: Mutex<Vec<u32>>,
     pending: Mutex<usize>,
     settled: Condvar,
     inside: Inside,
@@ -215,6 +217,11 @@ impl Spawner {
             crate::plan::Userns::Late => free.pop(),
             crate::plan::Userns::Host => free.last().copied(),
         }
+    }
+
+    /// Ranges that no plan keeps any more, since the last call. Their user namespaces are gone.
+    pub fn take_released(&self) -> Vec<u32> {
+        std::mem::take(&mut lock(&self.shared.released))
     }
 
     /// Starts a container and returns when its program runs.

@@ -110,6 +110,7 @@ fn settle_in(config: &Config, ends: &[Channel]) -> Result<Shared, ContainerError
     lean::enter(features)?;
     Ok(Shared {
         ranges: Mutex::new(HashMap::new()),
+        released: Mutex::new(Vec::new()),
         pending: Mutex::new(0),
         settled: Condvar::new(),
         inside,
@@ -141,7 +142,13 @@ fn work(shared: &Arc<Shared>, channel: &Channel, job: &JobCell) {
             }
             Job::Forget(plan) => {
                 lock(&shared.ranges).remove(&plan);
-                lock(&shared.inside.kept).retain(|(kept, _), _| *kept != plan);
+                let mut released = lock(&shared.released);
+                lock(&shared.inside.kept).retain(|(kept, base), _| {
+                    if *kept == plan && *base != 0 {
+                        released.push(*base);
+                    }
+                    *kept != plan
+                });
                 (Job::Forget(plan), Vec::new())
             }
             other @ Job::Launched(_) => (other, Vec::new()),

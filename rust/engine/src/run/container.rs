@@ -1,0 +1,193 @@
+//! A running container: its streams, its end.
+
+use super::exit::{Exit, Usage, from_status};
+use super::{EngineError, Prepared, lock};
+use crate::owner::names::NameGuard;
+use fastbox_container::cgroup::Reader;
+use fastbox_container::spawner::{Remains, Started};
+use fastbox_sys::pidfd;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// A container of this process. Dropping it kills what still runs in it, and clears it away.
+pub struct Container {
+    prepared: Arc<Prepared>,
+    id: String,
+    pid: i32,
+    pidfd: OwnedFd,
+    pub(super) streams: [Option<OwnedFd>; 3],
+    reader: Option<Reader>,
+    began: Instant,
+    timings: Option<Vec<(String, String, f64)>>,
+    end: Mutex<End>,
+}
+
+#[derive(Default)]
+struct End {
+    exit: Option<Exit>,
+    remains: Option<Remains>,
+    name: Option<NameGuard>,
+}
+
+impl Container {
+    pub(super) fn new(
+        prepared: Arc<Prepared>,
+        started: Started,
+        reader: Option<Reader>,
+        name: Option<NameGuard>,
+        began: Instant,
+        timed: bool,
+    ) -> Container {
+        let micros = |(step, target, ns): (&str, String, u64)| (step.to_owned(), target, ns as f64 / 1000.0);
+        Container {
+            prepared,
+            id: started.remains.id().to_owned(),
+            pid: started.pid,
+            pidfd: started.pidfd,
+            streams: started.streams,
+            reader,
+            began,
+            timings: timed.then(|| started.timings.into_iter().map(micros).collect()),
+            end: Mutex::new(End { exit: None, remains: Some(started.remains), name }),
+        }
+    }
+
+    /// 64 hexadecimal digits.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The pid of its first process, as this process sees it.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Readable once the container has ended (pidfd_open(2)).
+    #[must_use]
+    pub fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    /// The pipe to its standard input, once. Dropping it ends the input.
+    pub fn take_stdin(&mut self) -> Option<OwnedFd> {
+        self.streams[0].take()
+    }
+
+    /// The pipe from its standard output, once.
+    pub fn take_stdout(&mut self) -> Option<OwnedFd> {
+        self.streams[1].take()
+    }
+
+    /// The pipe from its standard error, once.
+    pub fn take_stderr(&mut self) -> Option<OwnedFd> {
+        self.streams[2].take()
+    }
+
+    /// Sends a signal to its first process, which as pid 1 is immune to those it does not handle, but for SIGKILL,
+    /// which ends everything in the container. One that has ended is no error.
+    ///
+    /// # Errors
+    /// A number that is no signal.
+    pub fn kill(&self, signal: i32) -> Result<(), EngineError> {
+        if !self.prepared.engine.is_mine() {
+            return Err(EngineError::Forked);
+        }
+        match pidfd::send_number(&self.pidfd, signal) {
+            Err(Errno::ESRCH) => Ok(()),
+            sent => sent.map_err(EngineError::system("send the signal")),
+        }
+    }
+
+    /// Waits until everything in the container has ended. None when `timeout` is over or `interrupted`, called when
+    /// a signal handler ran, says so. Once known, the end is given again at once.
+    ///
+    /// # Errors
+    /// A fork's handle.
+    pub fn wait(
+        &self,
+        timeout: Option<Duration>,
+        interrupted: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Exit>, EngineError> {
+        if let Some(exit) = &lock(&self.end).exit {
+            return Ok(Some(exit.clone()));
+        }
+        if !self.prepared.engine.is_mine() {
+            return Err(EngineError::Forked);
+        }
+        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        loop {
+            let mut fds = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut fds, until(deadline)) {
+                Ok(0) if deadline.is_some_and(|deadline| Instant::now() >= deadline) => return Ok(None),
+                Ok(0) => {}
+                Ok(_) => return self.ended().map(Some),
+                Err(Errno::EINTR) if interrupted() => return Ok(None),
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(EngineError::system("wait for the container")(errno)),
+            }
+        }
+    }
+
+    /// Takes the end of a container whose pidfd says that it has ended, and hands over what it left.
+    pub(super) fn ended(&self) -> Result<Exit, EngineError> {
+        let mut end = lock(&self.end);
+        if let Some(exit) = &end.exit {
+            return Ok(exit.clone());
+        }
+        let wall = self.began.elapsed();
+        let (code, signal) = self.reap()?;
+        let groups = self.reader.as_ref().map(Reader::usage).unwrap_or_default();
+        let usage = Usage::new(groups, wall.as_nanos() as u64);
+        let exit = Exit { code, signal, usage, timings: self.timings.clone() };
+        end.exit = Some(exit.clone());
+        end.name = None;
+        if let Some(remains) = end.remains.take() {
+            self.prepared.engine.spawner.clear(remains);
+        }
+        Ok(exit)
+    }
+
+    fn reap(&self) -> Result<(i32, Option<i32>), EngineError> {
+        loop {
+            match waitid(Id::PIDFd(self.pidfd.as_fd()), WaitPidFlag::WEXITED | WaitPidFlag::__WALL) {
+                Ok(WaitStatus::Exited(_, code)) => return Ok((code, None)),
+                Ok(WaitStatus::Signaled(_, signal, _)) => return Ok((128 + signal as i32, Some(signal as i32))),
+                Ok(_) | Err(Errno::EINTR) => {}
+                // Someone else in this process waited for any child, or SIGCHLD is ignored: the kernel still knows,
+                // from 6.15 on.
+                Err(Errno::ECHILD) => {
+                    let status = pidfd::exit_status(&self.pidfd).ok().flatten();
+                    return Ok(status.map_or((255, None), from_status));
+                }
+                // A real-time signal is none of nix's.
+                Err(Errno::EINVAL) => {
+                    let status = pidfd::exit_status(&self.pidfd).ok().flatten();
+                    return Ok(status.map_or((255, None), from_status));
+                }
+                Err(errno) => return Err(EngineError::system("wait for the container")(errno)),
+            }
+        }
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        if self.prepared.engine.is_mine() && lock(&self.end).exit.is_none() {
+            let _ = self.kill(nix::libc::SIGKILL);
+            let _ = self.wait(None, &mut || false);
+        }
+    }
+}
+
+/// What is left until `deadline`, for poll(2): rounded up, so that it is over when poll says so.
+pub(super) fn until(deadline: Option<Instant>) -> PollTimeout {
+    let Some(deadline) = deadline else { return PollTimeout::NONE };
+    let left = deadline.saturating_duration_since(Instant::now()).as_micros().div_ceil(1000);
+    PollTimeout::try_from(left.min(i32::MAX as u128) as i32).unwrap_or(PollTimeout::MAX)
+}

@@ -1,0 +1,84 @@
+//! One engine per process.
+
+use super::EngineError;
+use super::ids::Ids;
+use crate::owner::{Owner, reconcile};
+use crate::paths::Paths;
+use fastbox_container::cgroup::Driver;
+use fastbox_container::spawner::{Config, Spawner};
+use fastbox_image::Store;
+use fastbox_sys::per_process::PerProcess;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+/// All that this process shares between its containers.
+pub struct Engine {
+    pid: u32,
+    pub(super) paths: Paths,
+    pub(super) store: Store,
+    pub(super) driver: Driver,
+    pub(super) owner: Arc<Owner>,
+    pub(super) spawner: Spawner,
+    pub(super) ids: Ids,
+}
+
+static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
+
+/// Says where fastbox-stub and fastbox-monitor are. The first call counts; `FASTBOX_PROGRAMS` goes before it.
+pub fn set_programs(directory: PathBuf) {
+    let directory = std::env::var_os("FASTBOX_PROGRAMS").map_or(directory, PathBuf::from);
+    let _ = PROGRAMS.set(directory);
+}
+
+/// A program of ours.
+fn program(name: &str) -> PathBuf {
+    let beside = || std::env::var_os("FASTBOX_PROGRAMS").map(PathBuf::from);
+    PROGRAMS.get().cloned().or_else(beside).unwrap_or_default().join(name)
+}
+
+/// This process's engine, made at the first call. A process forked from one that has an engine gets its own: the
+/// parent's threads are not in it, and its containers are not its.
+///
+/// # Errors
+/// What could not be had of store, run directory, control groups or kernel.
+pub fn engine() -> Result<Arc<Engine>, EngineError> {
+    static ENGINE: PerProcess<Arc<Engine>> = PerProcess::new();
+    ENGINE.get_or_make(|| Engine::start().map(Arc::new)).cloned()
+}
+
+impl Engine {
+    fn start() -> Result<Engine, EngineError> {
+        let paths = Paths::find()?;
+        let driver = Driver::probe();
+        let store = Store::open(paths.root())?;
+        // What dead processes left is cleared before more is added.
+        reconcile(&paths, &driver);
+        let owner = Arc::new(Owner::register(&paths)?);
+        owner.start_watchdog(&program("fastbox-monitor"))?;
+        let stub = program("fastbox-stub");
+        let stub = std::fs::read(&stub).map_err(|source| EngineError::Program { path: stub, source })?;
+        let config = Config {
+            driver: Driver::probe(),
+            owner: owner.id().to_owned(),
+            uppers: owner.uppers()?.to_owned(),
+            stub,
+        };
+        let spawner = Spawner::start(config)?;
+        Ok(Engine { pid: std::process::id(), ids: Ids::new(paths.run()), paths, store, driver, owner, spawner })
+    }
+
+    /// The image store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Whether it is this process's, and not that of the process this one was forked from.
+    pub fn is_mine(&self) -> bool {
+        self.pid == std::process::id()
+    }
+
+    /// Waits until nothing of containers that have ended is left.
+    pub fn settle(&self) {
+        self.spawner.settle();
+    }
+}

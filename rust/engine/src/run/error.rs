@@ -1,0 +1,92 @@
+//! Everything that can keep a container from running.
+
+use crate::compose::SpecError;
+use crate::options::OptionError;
+use crate::owner::StateError;
+use fastbox_container::{ContainerError, PlanError};
+use fastbox_image::ImageError;
+use nix::errno::Errno;
+use std::path::PathBuf;
+
+/// One variant for each part of the engine; its text is for the user.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// Options that make no sense.
+    #[error(transparent)]
+    Option(#[from] OptionError),
+    /// Options that do not fit the image or the host.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// A document that cannot be carried out.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A step of a start.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
+    /// An image.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// The run directory, names, the watchdog.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A program of ours is missing.
+    #[error("cannot read {path}, a part of fastbox: {source}; install fastbox again")]
+    Program {
+        /// Where it should be.
+        path: PathBuf,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
+    /// A file or directory that is to be bound.
+    #[error("cannot bind {path}: {errno}")]
+    Bind {
+        /// Its path on the host.
+        path: PathBuf,
+        /// What the kernel said.
+        errno: Errno,
+    },
+    /// A default that this machine cannot give, with `strict`.
+    #[error("strict: {note}")]
+    Strict {
+        /// What is missing and why.
+        note: String,
+    },
+    /// No free range of ids.
+    #[error("no range of user ids is free in {directory}: too many containers, or end what holds the locks there")]
+    NoIds {
+        /// The directory of locks.
+        directory: PathBuf,
+    },
+    /// A call on a running container.
+    #[error("cannot {operation}: {errno}")]
+    System {
+        /// What was tried.
+        operation: &'static str,
+        /// What the kernel said.
+        errno: Errno,
+    },
+    /// A string for the program that holds a NUL byte.
+    #[error("{what} holds a NUL byte, which no program can be given")]
+    NulByte {
+        /// Which string.
+        what: &'static str,
+    },
+    /// The handle belongs to the process this one was forked from.
+    #[error("this container belongs to the process that started it, and this is a fork of that")]
+    Forked,
+}
+
+impl EngineError {
+    /// The command line's exit code for it, as Docker's: 126 cannot be executed, 127 not found, else 125.
+    #[must_use]
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            EngineError::Container(error) => error.exit_code(),
+            _ => 125,
+        }
+    }
+
+    pub(crate) fn system(operation: &'static str) -> impl FnOnce(Errno) -> EngineError {
+        move |errno| EngineError::System { operation, errno }
+    }
+}

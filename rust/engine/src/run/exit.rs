@@ -1,0 +1,54 @@
+//! How a container ended.
+
+use fastbox_container::cgroup;
+
+/// What a container used. None: cannot be known on this machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// CPU time in ns.
+    pub cpu_total_ns: Option<u64>,
+    /// The part in user mode, in ns.
+    pub cpu_user_ns: Option<u64>,
+    /// The part in the kernel, in ns.
+    pub cpu_system_ns: Option<u64>,
+    /// The most memory in use at once, in bytes.
+    pub memory_peak_bytes: Option<u64>,
+    /// Whether the memory limit killed something in it.
+    pub oom_killed: Option<bool>,
+    /// From the start of the program to its end, in ns.
+    pub wall_ns: u64,
+}
+
+impl Usage {
+    pub(super) fn new(groups: cgroup::Usage, wall_ns: u64) -> Usage {
+        Usage {
+            cpu_total_ns: groups.cpu_total_ns,
+            cpu_user_ns: groups.cpu_user_ns,
+            cpu_system_ns: groups.cpu_system_ns,
+            memory_peak_bytes: groups.memory_peak_bytes,
+            oom_killed: groups.oom_killed,
+            wall_ns,
+        }
+    }
+}
+
+/// The end of a container.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exit {
+    /// The program's exit code; 128 and the signal's number when a signal ended it; 255 when it cannot be known.
+    pub code: i32,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// What it used.
+    pub usage: Usage,
+    /// Step, target and µs of the start, if asked for.
+    pub timings: Option<Vec<(String, String, f64)>>,
+}
+
+/// Exit code and signal out of a wait status (waitpid(2)).
+pub(super) fn from_status(status: i32) -> (i32, Option<i32>) {
+    match status & 0x7f {
+        0 => (status >> 8 & 0xff, None),
+        signal => (128 + signal, Some(signal)),
+    }
+}

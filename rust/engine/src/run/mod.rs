@@ -1,0 +1,28 @@
+//! Running containers: [`Engine::prepare`] makes a plan, [`Prepared::start`] a container, [`Container`] waits.
+
+mod communicate;
+mod container;
+mod engine;
+mod error;
+mod exit;
+mod ids;
+mod prepare;
+mod pump;
+mod skeleton;
+mod start;
+
+pub use communicate::Communicated;
+pub use container::Container;
+pub use engine::{Engine, engine, set_programs};
+pub use error::EngineError;
+pub use exit::{Exit, Usage};
+pub use prepare::Prepared;
+pub use pump::Pump;
+pub use start::{Input, Output, Request};
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A panic of another thread does not make what the lock holds wrong.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,161 @@
+//! Starting a container of a plan.
+
+use super::container::Container;
+use super::{EngineError, Prepared};
+use crate::owner::names;
+use fastbox_container::plan::Userns;
+use fastbox_container::spawner::{self, Stream};
+use fastbox_sys::journal::flags;
+use fastbox_sys::mount;
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The program's standard input.
+pub enum Input {
+    /// Empty.
+    Null,
+    /// A pipe the caller writes to.
+    Pipe,
+    /// An fd handed over.
+    Fd(OwnedFd),
+}
+
+/// Where the program's output goes.
+pub enum Output {
+    /// Nowhere.
+    Null,
+    /// A pipe the caller reads from.
+    Pipe,
+    /// An fd handed over.
+    Fd(OwnedFd),
+    /// For stderr: where stdout goes.
+    Stdout,
+}
+
+/// One start.
+pub struct Request {
+    /// Program and arguments; where empty, what was prepared.
+    pub args: Vec<String>,
+    /// Standard input.
+    pub stdin: Input,
+    /// Standard output.
+    pub stdout: Output,
+    /// Standard error.
+    pub stderr: Output,
+    /// A name, to be the only running container of that name.
+    pub name: Option<String>,
+    /// Take the time of each step.
+    pub timed: bool,
+}
+
+impl From<Input> for Stream {
+    fn from(input: Input) -> Stream {
+        match input {
+            Input::Null => Stream::Null,
+            Input::Pipe => Stream::Pipe,
+            Input::Fd(fd) => Stream::Fd(fd),
+        }
+    }
+}
+
+impl From<Output> for Stream {
+    fn from(output: Output) -> Stream {
+        match output {
+            Output::Null => Stream::Null,
+            Output::Pipe => Stream::Pipe,
+            Output::Fd(fd) => Stream::Fd(fd),
+            Output::Stdout => Stream::Stdout,
+        }
+    }
+}
+
+impl Prepared {
+    /// Starts a container and returns when its program runs.
+    ///
+    /// # Errors
+    /// A name in use, a program that is not there (exit code 127) or cannot be executed (126), any step of the
+    /// start. Nothing of the container is left then.
+    pub fn start(self: &Arc<Self>, request: Request) -> Result<Container, EngineError> {
+        let engine = &self.engine;
+        if !engine.is_mine() {
+            return Err(EngineError::Forked);
+        }
+        let args = if request.args.is_empty() { self.plan.args() } else { &request.args };
+        if args.first().is_none_or(String::is_empty) {
+            return Err(crate::compose::SpecError::NoCommand.into());
+        }
+        if args.iter().any(|arg| arg.contains('\0')) {
+            return Err(EngineError::NulByte { what: "an argument" });
+        }
+        let id = new_id()?;
+        let name = request.name.as_deref().map(|name| names::reserve(&engine.paths, name, &engine.owner, &id));
+        let name = name.transpose()?;
+        let mut on_record = 0;
+        for (flag, holds) in [
+            (flags::UPPER, self.plan.has_disk_upper()),
+            (flags::CGROUP, engine.spawner.group().is_some()),
+            (flags::NAME, name.is_some()),
+        ] {
+            on_record |= if holds { flag } else { 0 };
+        }
+        let slot = engine.owner.claim(id.as_bytes().try_into().expect("64 digits"), on_record)?;
+
+        let range = engine.spawner.free_range(&self.plan);
+        let new_base = match (range, self.plan.userns()) {
+            (None, Userns::Late) => {
+                engine.ids.give_back(engine.spawner.take_released());
+                engine.ids.take()?
+            }
+            _ => 0,
+        };
+        let opened = self.open(range.is_none())?;
+        let opened: Vec<BorrowedFd<'_>> = opened.iter().map(AsFd::as_fd).collect();
+        let reader = engine.spawner.reader(&id);
+        let asked = spawner::Request {
+            id,
+            args: request.args,
+            streams: [request.stdin.into(), request.stdout.into(), request.stderr.into()],
+            slot,
+            new_base,
+            timed: request.timed,
+            pause_at: pause(),
+        };
+        let began = Instant::now();
+        let started = engine.spawner.launch(&self.plan, asked, range, &opened)?;
+        Ok(Container::new(Arc::clone(self), started, reader, name, began, request.timed))
+    }
+
+    /// Detached copies of the layers, for a new range, and of the binds: only this thread sees the host's mounts.
+    fn open(&self, layers: bool) -> Result<Vec<OwnedFd>, EngineError> {
+        let mut opened = Vec::new();
+        if layers {
+            for path in self.plan.layers() {
+                let failed = |errno| EngineError::Bind { path: path.clone(), errno };
+                opened.push(mount::clone_path(path, false).map_err(failed)?);
+            }
+        }
+        for bind in self.plan.binds() {
+            let failed = |errno| EngineError::Bind { path: bind.source.clone(), errno };
+            opened.push(mount::clone_path(&bind.source, bind.recursive).map_err(failed)?);
+        }
+        Ok(opened)
+    }
+}
+
+/// 64 hexadecimal digits at random.
+fn new_id() -> Result<String, EngineError> {
+    let mut bytes = [0u8; 32];
+    let read = std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
+    read.map_err(|error| {
+        let errno = nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0));
+        EngineError::System { operation: "read /dev/urandom", errno }
+    })?;
+    Ok(bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(b"0123456789abcdef"[digit as usize])).collect())
+}
+
+/// For tests that kill the caller at a step: the step to pause at.
+fn pause() -> Option<u32> {
+    std::env::var("FASTBOX_TEST_PAUSE_AT").ok()?.parse().ok()
+}

@@ -1,0 +1,158 @@
+//! The image store.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::ops::ControlFlow;
+
+use fastbox_engine::image::{self, ImportOptions, Limits, Reference};
+use fastbox_engine::options::{Options, Size};
+use fastbox_engine::run::{self, EngineError};
+use pyo3::prelude::*;
+
+use crate::interrupt::Interrupt;
+use crate::{errors, streams, values};
+
+/// An image in the store.
+#[pyclass(frozen, module = "fastbox._core", get_all)]
+pub struct Image {
+    id: String,
+    names: Vec<String>,
+    created: String,
+    size: u64,
+}
+
+#[pymethods]
+impl Image {
+    fn __repr__(&self) -> String {
+        format!("Image(id={:?}, names={:?})", self.id, self.names)
+    }
+}
+
+impl From<image::Summary> for Image {
+    fn from(summary: image::Summary) -> Image {
+        Image {
+            id: summary.id.to_string(),
+            names: summary.names.iter().map(Reference::short).collect(),
+            created: summary.created,
+            size: summary.size,
+        }
+    }
+}
+
+/// What an import made.
+#[pyclass(frozen, module = "fastbox._core", get_all)]
+pub struct Imported {
+    id: String,
+    name: String,
+    unchanged: bool,
+    replaced: Option<String>,
+    entries: u64,
+    bytes: u64,
+    skipped: Vec<(String, String)>,
+    skipped_total: u64,
+}
+
+#[pymethods]
+impl Imported {
+    fn __repr__(&self) -> String {
+        format!("Imported(id={:?}, name={:?})", self.id, self.name)
+    }
+}
+
+impl Imported {
+    fn new(name: &Reference, made: image::Imported) -> Imported {
+        let skipped = made.skipped.first.into_iter();
+        Imported {
+            id: made.image.id.to_string(),
+            name: name.short(),
+            unchanged: made.unchanged,
+            replaced: made.replaced.map(|id| id.to_string()),
+            entries: made.entries,
+            bytes: made.bytes,
+            skipped: skipped.map(|(entry, what)| (entry, what.to_owned())).collect(),
+            skipped_total: made.skipped.total,
+        }
+    }
+}
+
+/// A file whose reading a signal's handler can end.
+struct Source<'a>(File, &'a RefCell<Interrupt>);
+
+impl Read for Source<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.read(buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {
+                    if self.1.borrow_mut().came() {
+                        return Err(io::Error::other("interrupted"));
+                    }
+                }
+                read => return read,
+            }
+        }
+    }
+}
+
+/// Makes an image from an archive that is read from an open file.
+#[pyfunction]
+pub fn import_image(
+    py: Python<'_>,
+    fd: i32,
+    name: &str,
+    max_bytes: &Bound<'_, PyAny>,
+    max_entries: Option<u64>,
+    message: Option<String>,
+) -> PyResult<Imported> {
+    let mut limits = Limits::default();
+    limits.max_entries = max_entries.unwrap_or(limits.max_entries);
+    if let Some(Size(bytes)) = size(max_bytes)? {
+        limits.max_bytes = bytes;
+    }
+    let file = File::from(streams::duplicate(fd)?);
+    let (made, interrupt) = py.detach(|| {
+        let interrupt = RefCell::new(Interrupt::default());
+        let mut progress = |_| match interrupt.borrow_mut().came() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        let options = ImportOptions {
+            limits,
+            comment: message,
+            progress: Some(&mut progress),
+            ..ImportOptions::default()
+        };
+        let made = (|| {
+            let name = Reference::parse(name)?;
+            let store = run::engine()?;
+            let made = store.store().import(Source(file, &interrupt), &name, options)?;
+            Ok::<_, EngineError>(Imported::new(&name, made))
+        })();
+        (made, interrupt.into_inner())
+    });
+    interrupt.or(made.map_err(|error| errors::engine(py, error)))
+}
+
+/// A size in Docker's grammar, which the option table knows: read as another option of that kind.
+fn size(given: &Bound<'_, PyAny>) -> PyResult<Option<Size>> {
+    let mut options = Options::default();
+    values::set_as(&mut options, "max_output", given, "max_bytes")?;
+    Ok(options.max_output)
+}
+
+/// All images.
+#[pyfunction]
+pub fn list_images(py: Python<'_>) -> PyResult<Vec<Image>> {
+    let images = py.detach(|| Ok::<_, EngineError>(run::engine()?.store().list()?));
+    let images = images.map_err(|error| errors::engine(py, error))?;
+    Ok(images.into_iter().map(Image::from).collect())
+}
+
+/// Removes a name or an image; what is gone, as Docker prints it.
+#[pyfunction]
+pub fn remove_image(py: Python<'_>, name: &str, force: bool) -> PyResult<Vec<String>> {
+    let removed = py.detach(|| Ok::<_, EngineError>(run::engine()?.store().remove(name, force)?));
+    let removed = removed.map_err(|error| errors::engine(py, error))?;
+    let gone = removed.image.iter().chain(&removed.layers);
+    Ok(removed.untagged.into_iter().chain(gone.map(ToString::to_string)).collect())
+}

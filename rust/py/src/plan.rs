@@ -1,0 +1,198 @@
+//! Plans, and the runs they make.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastbox_engine::options::{Checked, Options};
+use fastbox_engine::run::{self, Communicated, Prepared, Pump, Request};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList};
+
+use crate::completed::{Captured, Completed, Text};
+use crate::container::Container;
+use crate::interrupt::Interrupt;
+use crate::{errors, streams, values};
+
+/// An image and its options, ready to run.
+#[pyclass(frozen, module = "fastbox._core")]
+pub struct Plan {
+    #[pyo3(get)]
+    image: String,
+    prepared: Arc<Prepared>,
+}
+
+/// Resolves an image and options.
+#[pyfunction]
+pub fn prepare(py: Python<'_>, image: String, config: &Bound<'_, PyDict>) -> PyResult<Plan> {
+    let mut options = Options::default();
+    values::set_all(&mut options, config)?;
+    Plan::new(py, image, values::check(py, options)?, Vec::new())
+}
+
+impl Plan {
+    pub fn new(
+        py: Python<'_>,
+        image: String,
+        options: Checked,
+        command: Vec<String>,
+    ) -> PyResult<Plan> {
+        let prepared = py.detach(|| run::engine()?.prepare(&image, options, &command));
+        let prepared = prepared.map_err(|error| errors::engine(py, error))?;
+        Ok(Plan { image, prepared })
+    }
+
+    fn launch(&self, py: Python<'_>, request: Request) -> PyResult<run::Container> {
+        py.detach(|| self.prepared.start(request))
+            .map_err(|error| errors::engine(py, error))
+    }
+
+    /// The Plan's options with those of one run, looked at together again where there are any.
+    fn options(&self, of_run: [(&str, &Bound<'_, PyAny>); 3]) -> PyResult<Option<Checked>> {
+        if of_run.iter().all(|(_, given)| given.is_none()) {
+            return Ok(None);
+        }
+        let mut options = Options::clone(self.prepared.options());
+        for (name, given) in &of_run {
+            values::set(&mut options, name, given)?;
+        }
+        Ok(Some(values::check(of_run[0].1.py(), options)?))
+    }
+}
+
+#[pymethods]
+impl Plan {
+    #[getter]
+    fn notes(&self) -> Vec<String> {
+        self.prepared.notes()
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "Python's keywords")]
+    fn run<'py>(
+        &self,
+        args: &Bound<'py, PyList>,
+        input: Option<&Bound<'py, PyBytes>>,
+        stdin: i32,
+        stdout: i32,
+        stderr: i32,
+        text: Option<Text>,
+        name: &Bound<'py, PyAny>,
+        timeout: &Bound<'py, PyAny>,
+        max_output: &Bound<'py, PyAny>,
+        timings: bool,
+    ) -> PyResult<Bound<'py, Completed>> {
+        let py = args.py();
+        let changed =
+            self.options([("name", name), ("timeout", timeout), ("max_output", max_output)])?;
+        let options = changed.as_ref().unwrap_or(self.prepared.options());
+        let request = Request {
+            args: values::arguments(args)?,
+            stdin: streams::input(stdin)?,
+            stdout: streams::output(stdout)?,
+            stderr: streams::output(stderr)?,
+            name: options.name.as_ref().map(|name| name.0.clone()),
+            timed: timings,
+        };
+        let (timeout, most) = (options.timeout, limit(options));
+        let mut container = self.launch(py, request)?;
+        let input = input.map(|bytes| bytes.as_bytes());
+        let mut interrupt = Interrupt::default();
+        let result = py.detach(|| {
+            let result = container.communicate(input, timeout, most, &mut || interrupt.came());
+            drop(container);
+            result
+        });
+        let result = interrupt.or(result.map_err(|error| errors::engine(py, error)))?;
+        self.ended(args, result, text.as_ref(), timeout)
+    }
+
+    fn start(
+        &self,
+        args: &Bound<'_, PyList>,
+        stdin: i32,
+        stdout: i32,
+        stderr: i32,
+        name: &Bound<'_, PyAny>,
+        timings: bool,
+    ) -> PyResult<Container> {
+        let py = args.py();
+        let none = py.None().into_bound(py);
+        let changed = self.options([("name", name), ("timeout", &none), ("max_output", &none)])?;
+        let options = changed.as_ref().unwrap_or(self.prepared.options());
+        let request = Request {
+            args: values::arguments(args)?,
+            stdin: streams::input(stdin)?,
+            stdout: streams::output(stdout)?,
+            stderr: streams::output(stderr)?,
+            name: options.name.as_ref().map(|name| name.0.clone()),
+            timed: timings,
+        };
+        Ok(Container::new(self.launch(py, request)?, self.prepared.notes()))
+    }
+
+    /// Runs the command the Plan was prepared with on the process's own streams, proxying signals.
+    fn pump<'py>(
+        &self,
+        py: Python<'py>,
+        interactive: bool,
+        timings: bool,
+    ) -> PyResult<Bound<'py, Completed>> {
+        let options = self.prepared.options();
+        let request = Request {
+            args: Vec::new(),
+            stdin: match interactive {
+                true => run::Input::Pipe,
+                false => run::Input::Null,
+            },
+            stdout: run::Output::Pipe,
+            stderr: run::Output::Pipe,
+            name: options.name.as_ref().map(|name| name.0.clone()),
+            timed: timings,
+        };
+        let (timeout, max_output) = (options.timeout, limit(options));
+        let mut container = self.launch(py, request)?;
+        let result = py.detach(|| {
+            use std::os::fd::AsFd;
+            let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+            let pump = Pump {
+                timeout,
+                max_output,
+                signals: true,
+            };
+            let stdin = interactive.then(|| stdin.as_fd());
+            let result = container.pump(stdin, stdout.as_fd(), stderr.as_fd(), pump);
+            drop(container);
+            result
+        });
+        let result = result.map_err(|error| errors::engine(py, error))?;
+        self.ended(&PyList::empty(py), result, None, timeout)
+    }
+}
+
+impl Plan {
+    fn ended<'py>(
+        &self,
+        args: &Bound<'py, PyList>,
+        result: Communicated,
+        text: Option<&Text>,
+        timeout: Option<Duration>,
+    ) -> PyResult<Bound<'py, Completed>> {
+        let captured = Captured {
+            stdout: result.stdout,
+            stderr: result.stderr,
+            truncated: result.truncated,
+        };
+        let completed = Completed::new(args, result.exit, captured, text, self.prepared.notes())?;
+        let completed = Bound::new(args.py(), completed)?;
+        match timeout {
+            Some(timeout) if result.timed_out => {
+                Err(errors::timeout(&completed, timeout.as_secs_f64()))
+            }
+            _ => Ok(completed),
+        }
+    }
+}
+
+/// The most bytes of output; 0 is no limit.
+fn limit(options: &Checked) -> Option<u64> {
+    options.max_output.map(|size| size.0).filter(|bytes| *bytes > 0)
+}

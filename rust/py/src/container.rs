@@ -82,7 +82,10 @@ impl Container {
     }
 
     fn taken(&self) -> Option<run::Container> {
-        self.running.write().unwrap_or_else(PoisonError::into_inner).take()
+        self.running
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 }
 
@@ -105,7 +108,9 @@ impl Container {
     ) -> PyResult<Option<Bound<'py, Completed>>> {
         let py = args.py();
         let timeout = timeout.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)));
-        let timeout = timeout.transpose().map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let timeout = timeout
+            .transpose()
+            .map_err(|error| PyValueError::new_err(error.to_string()))?;
         let mut interrupt = Interrupt::default();
         let exit = py.detach(|| {
             // Input that nobody took has ended; output that nobody took must not fill its pipe.
@@ -119,7 +124,8 @@ impl Container {
         let Some(exit) = exit else {
             return Ok(None);
         };
-        let [stdout, stderr] = py.detach(|| [1, 2].map(|place| lock(&self.pipes[place]).collected()));
+        let [stdout, stderr] =
+            py.detach(|| [1, 2].map(|place| lock(&self.pipes[place]).collected()));
         let captured = Captured {
             stdout: stdout?,
             stderr: stderr?,
@@ -129,7 +135,13 @@ impl Container {
         if let Some(known) = &*completed {
             return Ok(Some(known.bind(py).clone()));
         }
-        let new = Completed::new(args, exit.clone(), captured, text.as_ref(), self.notes.clone())?;
+        let new = Completed::new(
+            args,
+            exit.clone(),
+            captured,
+            text.as_ref(),
+            self.notes.clone(),
+        )?;
         let new = Bound::new(py, new)?;
         *completed = Some(new.clone().unbind());
         Ok(Some(new))
@@ -142,7 +154,8 @@ impl Container {
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| self.end()).map_err(|error| errors::engine(py, error))
+        py.detach(|| self.end())
+            .map_err(|error| errors::engine(py, error))
     }
 }
 

@@ -82,7 +82,12 @@ pub fn exit(completed: &Bound<'_, Completed>, message: String) -> PyErr {
 fn make<'py>(
     py: Python<'py>,
     class: &str,
-    arguments: impl IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>, Error: Into<PyErr>>,
+    arguments: impl IntoPyObject<
+        'py,
+        Target = PyTuple,
+        Output = Bound<'py, PyTuple>,
+        Error: Into<PyErr>,
+    >,
 ) -> PyErr {
     let made = || {
         let class = py.import("fastbox.exceptions")?.getattr(class)?;

@@ -70,7 +70,9 @@ impl Imported {
             replaced: made.replaced.map(|id| id.to_string()),
             entries: made.entries,
             bytes: made.bytes,
-            skipped: skipped.map(|(entry, what)| (entry, what.to_owned())).collect(),
+            skipped: skipped
+                .map(|(entry, what)| (entry, what.to_owned()))
+                .collect(),
             skipped_total: made.skipped.total,
         }
     }
@@ -125,7 +127,9 @@ pub fn import_image(
         let made = (|| {
             let name = Reference::parse(name)?;
             let store = run::engine()?;
-            let made = store.store().import(Source(file, &interrupt), &name, options)?;
+            let made = store
+                .store()
+                .import(Source(file, &interrupt), &name, options)?;
             Ok::<_, EngineError>(Imported::new(&name, made))
         })();
         (made, interrupt.into_inner())
@@ -154,5 +158,9 @@ pub fn remove_image(py: Python<'_>, name: &str, force: bool) -> PyResult<Vec<Str
     let removed = py.detach(|| Ok::<_, EngineError>(run::engine()?.store().remove(name, force)?));
     let removed = removed.map_err(|error| errors::engine(py, error))?;
     let gone = removed.image.iter().chain(&removed.layers);
-    Ok(removed.untagged.into_iter().chain(gone.map(ToString::to_string)).collect())
+    Ok(removed
+        .untagged
+        .into_iter()
+        .chain(gone.map(ToString::to_string))
+        .collect())
 }

@@ -24,7 +24,7 @@ mod _core {
     #[pymodule_export]
     use super::images::{Image, Imported, import_image, list_images, remove_image};
     #[pymodule_export]
-    use super::plan::{Plan, prepare};
+    use super::plan::{Plan, prepare, set_programs};
 
     #[pymodule_export]
     #[allow(non_upper_case_globals, reason = "Python's name for it")]

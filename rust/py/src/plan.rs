@@ -1,5 +1,6 @@
 //! Plans, and the runs they make.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,12 @@ pub struct Plan {
     #[pyo3(get)]
     image: String,
     prepared: Arc<Prepared>,
+}
+
+/// Where fastbox's own programs are.
+#[pyfunction]
+pub fn set_programs(directory: PathBuf) {
+    run::set_programs(directory);
 }
 
 /// Resolves an image and options.
@@ -81,8 +88,11 @@ impl Plan {
         timings: bool,
     ) -> PyResult<Bound<'py, Completed>> {
         let py = args.py();
-        let changed =
-            self.options([("name", name), ("timeout", timeout), ("max_output", max_output)])?;
+        let changed = self.options([
+            ("name", name),
+            ("timeout", timeout),
+            ("max_output", max_output),
+        ])?;
         let options = changed.as_ref().unwrap_or(self.prepared.options());
         let request = Request {
             args: values::arguments(args)?,
@@ -126,7 +136,10 @@ impl Plan {
             name: options.name.as_ref().map(|name| name.0.clone()),
             timed: timings,
         };
-        Ok(Container::new(self.launch(py, request)?, self.prepared.notes()))
+        Ok(Container::new(
+            self.launch(py, request)?,
+            self.prepared.notes(),
+        ))
     }
 
     /// Runs the command the Plan was prepared with on the process's own streams, proxying signals.
@@ -194,5 +207,8 @@ impl Plan {
 
 /// The most bytes of output; 0 is no limit.
 fn limit(options: &Checked) -> Option<u64> {
-    options.max_output.map(|size| size.0).filter(|bytes| *bytes > 0)
+    options
+        .max_output
+        .map(|size| size.0)
+        .filter(|bytes| *bytes > 0)
 }

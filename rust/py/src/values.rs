@@ -33,7 +33,8 @@ pub fn set_as(
     }
     let value = neutral(name, given)?;
     options.set(name, value).map_err(|mut error| {
-        if let OptionError::InvalidValue { name, .. } | OptionError::WrongType { name, .. } = &mut error
+        if let OptionError::InvalidValue { name, .. } | OptionError::WrongType { name, .. } =
+            &mut error
             && !shown.is_empty()
         {
             *name = shown;
@@ -92,5 +93,7 @@ fn neutral(name: &str, given: &Bound<'_, PyAny>) -> PyResult<Value> {
         return Ok(Value::List(items.collect::<PyResult<_>>()?));
     }
     let kind = given.get_type().name()?;
-    Err(PyTypeError::new_err(format!("{name} cannot be of type {kind}")))
+    Err(PyTypeError::new_err(format!(
+        "{name} cannot be of type {kind}"
+    )))
 }

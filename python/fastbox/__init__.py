@@ -1,0 +1,85 @@
+"""Containers at the speed of starting a process.
+
+>>> import fastbox
+>>> fastbox.run("host", ["echo", "hello"]).stdout
+b'hello\\n'
+
+`run` starts a program in a new container of an image, waits for it and removes the container.
+`prepare` does what can be done before, once; the `Plan` it gives runs as often as you like, and
+`Plan.start` gives a `Container` with streams. Images come from `import_image`; the image `host` is
+always there and has this machine's own programs. Errors are in `fastbox.exceptions`.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from fastbox.exceptions import (
+    Conflict,
+    ContainerNotFound,
+    ContainerTimeout,
+    ExitError,
+    FastboxError,
+    ImageNotFound,
+    RegistryError,
+    SpawnError,
+    SpecError,
+)
+
+if sys.platform == "linux":
+    from fastbox.containers import (
+        DEVNULL,
+        PIPE,
+        STDOUT,
+        Completed,
+        Container,
+        Plan,
+        Usage,
+        __version__,
+        prepare,
+        run,
+    )
+    from fastbox.images import Image, import_image, list_images, remove_image
+else:
+    from fastbox._elsewhere import (
+        DEVNULL,
+        PIPE,
+        STDOUT,
+        Completed,
+        Container,
+        Image,
+        Plan,
+        Usage,
+        __version__,
+        import_image,
+        list_images,
+        prepare,
+        remove_image,
+        run,
+    )
+
+__all__ = [
+    "DEVNULL",
+    "PIPE",
+    "STDOUT",
+    "Completed",
+    "Conflict",
+    "Container",
+    "ContainerNotFound",
+    "ContainerTimeout",
+    "ExitError",
+    "FastboxError",
+    "Image",
+    "ImageNotFound",
+    "Plan",
+    "RegistryError",
+    "SpawnError",
+    "SpecError",
+    "Usage",
+    "__version__",
+    "import_image",
+    "list_images",
+    "prepare",
+    "remove_image",
+    "run",
+]

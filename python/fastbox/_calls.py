@@ -1,0 +1,72 @@
+"""The types of a call's keywords, for type checkers alone: nothing imports this at run time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Literal, Protocol, Required, TypedDict
+
+from _typeshed import ReadableBuffer
+
+from fastbox.config import Config
+
+
+class HasFileno(Protocol):
+    """An open file of the operating system's."""
+
+    def fileno(self) -> int:
+        """Its descriptor."""
+
+
+Stream = int | HasFileno
+Command = str | os.PathLike[str] | Sequence[str | bytes | os.PathLike[str]]
+# How bytes become text: encoding and errors.
+Text = tuple[str, str]
+
+
+class _Call(TypedDict, total=False):
+    stdin: Stream | None
+    timeout: float | str | None
+    check: bool
+    name: str | None
+    max_output: int | str | None
+    timings: bool
+
+
+class BytesCall(_Call, total=False):
+    """A run whose output is captured as bytes."""
+
+    input: ReadableBuffer | None
+    text: Literal[False]
+
+
+class TextCall(_Call, total=False):
+    """A run whose output is captured as text."""
+
+    input: str | None
+    text: Required[Literal[True]]
+    encoding: str | None
+    errors: str | None
+
+
+class AnyCall(_Call, total=False):
+    """Any run."""
+
+    input: ReadableBuffer | str | None
+    stdout: Stream
+    stderr: Stream
+    text: bool
+    encoding: str | None
+    errors: str | None
+
+
+class BytesRun(BytesCall, Config, total=False):
+    """The same with what describes the container."""
+
+
+class TextRun(TextCall, Config, total=False):
+    """The same with what describes the container."""
+
+
+class AnyRun(AnyCall, Config, total=False):
+    """The same with what describes the container."""

@@ -1,0 +1,202 @@
+"""The engine. `fastbox.containers` and `fastbox.images` are its public face."""
+
+from collections.abc import Mapping
+from types import GenericAlias
+from typing import Any, Generic, TypeVar, final
+
+__all__ = [
+    "Completed",
+    "Container",
+    "Image",
+    "Imported",
+    "Plan",
+    "RunCommand",
+    "Usage",
+    "__version__",
+    "import_image",
+    "list_images",
+    "option_table",
+    "parse_run",
+    "prepare",
+    "remove_image",
+    "set_programs",
+]
+
+_T = TypeVar("_T")
+
+__version__: str
+
+@final
+class Usage:
+    """What a container used. None: it cannot be known here, or with this user's rights."""
+
+    @property
+    def cpu_total_ns(self) -> int | None:
+        """CPU time in nanoseconds, exact."""
+    @property
+    def cpu_user_ns(self) -> int | None:
+        """The part of it outside of the kernel, as the kernel splits it."""
+    @property
+    def cpu_system_ns(self) -> int | None:
+        """The part of it in the kernel, as the kernel splits it."""
+    @property
+    def memory_peak_bytes(self) -> int | None:
+        """The most memory in use at once."""
+    @property
+    def oom_killed(self) -> bool | None:
+        """Whether the memory limit killed something."""
+    @property
+    def wall_ns(self) -> int:
+        """From the program's start to its end, in nanoseconds."""
+
+@final
+class Completed(Generic[_T]):
+    """A run that has ended."""
+
+    @property
+    def args(self) -> list[str]:
+        """The command as it was given; empty for the image's own."""
+    @property
+    def exit_code(self) -> int:
+        """The program's exit code; 128 and the signal's number where a signal ended it."""
+    @property
+    def returncode(self) -> int:
+        """The same, as subprocess calls it."""
+    @property
+    def signal(self) -> int | None:
+        """The signal that ended the program."""
+    @property
+    def stdout(self) -> _T:
+        """The output; None where it was not captured."""
+    @property
+    def stderr(self) -> _T:
+        """The error output; None where it was not captured."""
+    @property
+    def usage(self) -> Usage:
+        """What the container used."""
+    @property
+    def timings(self) -> list[tuple[str, float]] | None:
+        """The steps of the start and their microseconds, with `timings=True`."""
+    @property
+    def truncated(self) -> bool:
+        """Whether `max_output` stopped it: the output is cut there, and everything was killed."""
+    @property
+    def notes(self) -> list[str]:
+        """Default protections and limits that this machine could not give."""
+    def check_returncode(self) -> None:
+        """Raises ExitError if the exit code is not 0."""
+    @classmethod
+    def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
+
+@final
+class Plan:
+    @property
+    def image(self) -> str: ...
+    @property
+    def notes(self) -> list[str]: ...
+    def run(
+        self,
+        args: list[str],
+        input: bytes | None,
+        stdin: int,
+        stdout: int,
+        stderr: int,
+        text: tuple[str, str] | None,
+        name: str | None,
+        timeout: float | str | None,
+        max_output: int | str | None,
+        timings: bool,
+    ) -> Completed[Any]: ...
+    def start(
+        self,
+        args: list[str],
+        stdin: int,
+        stdout: int,
+        stderr: int,
+        name: str | None,
+        timings: bool,
+    ) -> Container: ...
+    def pump(self, interactive: bool, timings: bool) -> Completed[None]: ...
+
+@final
+class Container:
+    @property
+    def id(self) -> str: ...
+    @property
+    def pid(self) -> int: ...
+    def take(self, stream: str) -> int | None: ...
+    def wait(
+        self, args: list[str], timeout: float | None, text: tuple[str, str] | None
+    ) -> Completed[Any] | None: ...
+    def kill(self, signal: int) -> None: ...
+    def close(self) -> None: ...
+
+@final
+class RunCommand:
+    @property
+    def interactive(self) -> bool: ...
+    @property
+    def quiet(self) -> bool: ...
+    @property
+    def timings(self) -> bool: ...
+    def prepare(self) -> Plan: ...
+
+@final
+class Image:
+    """An image in the store."""
+
+    @property
+    def id(self) -> str:
+        """`sha256:` and the digest of its config."""
+    @property
+    def names(self) -> list[str]:
+        """Its names, as `debian:12`; empty once another image took the last one."""
+    @property
+    def created(self) -> str:
+        """When it was made, in RFC 3339."""
+    @property
+    def size(self) -> int:
+        """Bytes of file data in its layers."""
+
+@final
+class Imported:
+    """What an import made."""
+
+    @property
+    def id(self) -> str:
+        """The image: `sha256:` and the digest of its config."""
+    @property
+    def name(self) -> str:
+        """Its name, as `debian:12`."""
+    @property
+    def unchanged(self) -> bool:
+        """Whether the name had this very image already."""
+    @property
+    def replaced(self) -> str | None:
+        """The image that had the name before and has none now."""
+    @property
+    def entries(self) -> int:
+        """Entries in the archive."""
+    @property
+    def bytes(self) -> int:
+        """Bytes of file data unpacked."""
+    @property
+    def skipped(self) -> list[tuple[str, str]]:
+        """The first entries of which something could not be kept, and what that was."""
+    @property
+    def skipped_total(self) -> int:
+        """How many there were."""
+
+def set_programs(directory: str) -> None: ...
+def prepare(image: str, config: Mapping[str, Any]) -> Plan: ...
+def parse_run(args: list[str]) -> RunCommand | None: ...
+def option_table() -> str: ...
+def import_image(
+    fd: int,
+    name: str,
+    max_bytes: int | str | None,
+    max_entries: int | None,
+    message: str | None,
+) -> Imported: ...
+def list_images() -> list[Image]: ...
+def remove_image(name: str, force: bool) -> list[str]: ...

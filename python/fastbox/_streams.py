@@ -1,0 +1,77 @@
+"""What subprocess's words for streams, commands and text mean here."""
+
+from __future__ import annotations
+
+import io
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO, Any
+
+    from _typeshed import ReadableBuffer
+
+    from fastbox._calls import Command, Stream, Text
+
+# subprocess's own values, without importing it.
+PIPE, STDOUT, DEVNULL = -1, -2, -3
+
+
+def descriptor(stream: Stream, name: str, words: tuple[int, ...]) -> int:
+    """The stream as a number: one of the `words`, else an open file's descriptor."""
+    number = stream if isinstance(stream, int) else None
+    if number is None:
+        if not hasattr(stream, "fileno"):
+            raise TypeError(
+                f"{name} must be PIPE, DEVNULL, a file descriptor or a file, not {stream!r}"
+                " (nothing of the caller's is inherited unless it is handed over)"
+            )
+        number = stream.fileno()
+    if number < 0 and number not in words:
+        raise ValueError(f"{name} cannot be {number}")
+    return number
+
+
+def arguments(command: Command) -> list[str]:
+    """A program's name alone, or a list of arguments, as text."""
+    if isinstance(command, (str, os.PathLike)):
+        return [os.fspath(command)]
+    if isinstance(command, (bytes, bytearray)):
+        raise TypeError("the command must be a list of arguments, or a program's name as a str")
+    return [part if type(part) is str else os.fsdecode(part) for part in command]
+
+
+def text_of(text: bool, encoding: str | None, errors: str | None) -> Text | None:
+    """How bytes become text; None if they do not. UTF-8, unless an encoding is given."""
+    if not text and encoding is None and errors is None:
+        return None
+    return encoding or "utf-8", errors or "strict"
+
+
+def input_bytes(data: ReadableBuffer | str, text: Text | None) -> bytes:
+    """The input as the program gets it."""
+    if isinstance(data, str):
+        if text is None:
+            raise TypeError("input must be bytes-like unless text=True or an encoding is given")
+        return data.encode(*text)
+    if text is not None:
+        raise TypeError("input must be a str where text=True or an encoding is given")
+    return data if isinstance(data, bytes) else bytes(data)
+
+
+def opened(fd: int | None, mode: str, text: Text | None) -> IO[Any] | None:
+    """A file object over one end of a pipe, which it closes; None for no pipe."""
+    if fd is None:
+        return None
+    raw = open(fd, f"{mode}b")  # noqa: SIM115, PTH123 - the caller keeps it
+    if text is None:
+        return raw
+    return io.TextIOWrapper(raw, encoding=text[0], errors=text[1], write_through=mode == "w")
+
+
+def closed(stream: IO[Any]) -> None:
+    """Closes it; what it still had for a program that reads no more is lost, as it must be."""
+    try:  # noqa: SIM105 - contextlib is not imported for this
+        stream.close()
+    except BrokenPipeError:
+        pass

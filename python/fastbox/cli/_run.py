@@ -1,0 +1,79 @@
+"""`fastbox run`."""
+
+from __future__ import annotations
+
+import sys
+
+from fastbox.command import option_table, parse_run, pass_through
+from fastbox.exceptions import ContainerTimeout
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+USAGE = """\
+Usage:  fastbox run [OPTIONS] IMAGE [COMMAND] [ARG...]
+
+Run a program in a new container, which is removed when the program ends.
+"""
+WIDTH = 100
+
+
+def main(args: list[str]) -> int:
+    """Runs it; the exit code is the program's, or Docker's 125, 126, 127, or 124 for a timeout."""
+    command = parse_run(args)
+    if command is None:
+        sys.stdout.write(help_text(option_table()))
+        return 0
+    plan = command.prepare()
+    if not command.quiet:
+        for note in plan.notes:
+            print(f"fastbox: note: {note}", file=sys.stderr)
+    try:
+        completed = pass_through(command, plan)
+    except ContainerTimeout as error:
+        print(f"fastbox: {error}", file=sys.stderr)
+        if error.completed is not None:
+            _print_timings(error.completed.timings)
+        return error.exit_code
+    if completed.truncated:
+        print("fastbox: killed: more output than --max-output allows", file=sys.stderr)
+    elif completed.usage.oom_killed and completed.signal is not None:
+        print("fastbox: killed: out of memory", file=sys.stderr)
+    _print_timings(completed.timings)
+    return completed.exit_code
+
+
+def help_text(table: list[dict[str, Any]]) -> str:
+    """All options under their headings, as Docker prints them."""
+    import textwrap
+
+    rows = [(row["group"], _flag(row), _words(row)) for row in table if row["side"] != "python"]
+    rows.append(("Run", "    --help", "Print this help"))
+    wide = max(len(flag) for _, flag, _ in rows) + 3
+    text = USAGE
+    for group in dict.fromkeys(group for group, _, _ in rows):
+        text += f"\n{group}:\n"
+        for _, flag, words in (row for row in rows if row[0] == group):
+            lines = textwrap.wrap(words, WIDTH - 2 - wide)
+            text += f"  {flag:{wide}}" + f"\n{'':{wide + 2}}".join(lines) + "\n"
+    return text
+
+
+def _flag(row: dict[str, Any]) -> str:
+    short = f"-{row['short']}, " if row["short"] else "    "
+    return f"{short}--{row['flag']} {row['metavar']}".rstrip()
+
+
+def _words(row: dict[str, Any]) -> str:
+    default = f" (default: {row['default']})" if row["default"] else ""
+    return f"{row['help'].removesuffix('.')}{default}"
+
+
+def _print_timings(timings: list[tuple[str, float]] | None) -> None:
+    if timings is None:
+        return
+    rows = [*timings, ("total", sum(micros for _, micros in timings))]
+    wide = max(len(step) for step, _ in rows)
+    for step, micros in rows:
+        print(f"{step:{wide}}  {micros:10.1f} µs", file=sys.stderr)

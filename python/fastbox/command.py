@@ -1,0 +1,31 @@
+"""What the command line needs of the engine: its option table, and a parser with Docker's rules."""
+
+from __future__ import annotations
+
+import json
+
+from fastbox import _core
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fastbox._core import Completed, RunCommand
+
+__all__ = ["option_table", "parse_run", "pass_through"]
+
+
+def option_table() -> list[dict[str, Any]]:
+    """Every option in the order of help: name, flag, kind, default, help and more."""
+    rows: list[dict[str, Any]] = json.loads(_core.option_table())
+    return rows
+
+
+def parse_run(args: list[str]) -> RunCommand | None:
+    """Reads what stands after `fastbox run`; None where it asks for help."""
+    return _core.parse_run(args)
+
+
+def pass_through(command: RunCommand, plan: _core.Plan) -> Completed[None]:
+    """Runs it on this process's own stdin, stdout and stderr, and passes signals on to it."""
+    return plan.pump(command.interactive, command.timings)

@@ -1,0 +1,326 @@
+"""Running programs in containers: `run`, `prepare`, `Plan` and `Container`."""
+
+from __future__ import annotations
+
+import os
+
+from fastbox import _core
+from fastbox._core import Completed, Usage, __version__
+from fastbox._streams import (
+    DEVNULL,
+    PIPE,
+    STDOUT,
+    arguments,
+    closed,
+    descriptor,
+    input_bytes,
+    opened,
+    text_of,
+)
+from fastbox.exceptions import ContainerTimeout
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import IO, Any, Self, Unpack, overload
+
+    from _typeshed import ReadableBuffer
+
+    from fastbox._calls import (
+        AnyCall,
+        AnyRun,
+        BytesCall,
+        BytesRun,
+        Command,
+        Stream,
+        Text,
+        TextCall,
+        TextRun,
+    )
+    from fastbox.config import Config
+
+__all__ = [
+    "DEVNULL",
+    "PIPE",
+    "STDOUT",
+    "Completed",
+    "Container",
+    "Plan",
+    "Usage",
+    "__version__",
+    "prepare",
+    "run",
+]
+
+# The programs that the engine needs beside itself come with the package.
+_core.set_programs(os.path.join(os.path.dirname(__file__), "bin"))  # noqa: PTH118, PTH120
+
+
+class Container:
+    """A program that runs in a container of its own.
+
+    As a context manager it kills, on leaving, whatever still runs in the container, and cleans up;
+    so does dropping the last reference to it. What the caller asked to be a pipe is a file object:
+    `stdin`, `stdout`, `stderr`, else None.
+    """
+
+    __slots__ = ("_args", "_core", "_streams", "_text")
+
+    def __init__(self, core: _core.Container, args: list[str], text: Text | None) -> None:
+        self._core = core
+        self._args = args
+        self._text = text
+        self._streams: dict[str, IO[Any] | None] = {}
+
+    @property
+    def args(self) -> list[str]:
+        """The command as it was given; empty for the image's own."""
+        return self._args
+
+    @property
+    def id(self) -> str:
+        """64 hexadecimal digits."""
+        return self._core.id
+
+    @property
+    def pid(self) -> int:
+        """The process id outside of the container's first process."""
+        return self._core.pid
+
+    @property
+    def stdin(self) -> IO[Any] | None:
+        """The program's input, where it was asked to be PIPE. Close it to end the input."""
+        return self._stream("stdin", "w")
+
+    @property
+    def stdout(self) -> IO[Any] | None:
+        """The program's output, where it was asked to be PIPE."""
+        return self._stream("stdout", "r")
+
+    @property
+    def stderr(self) -> IO[Any] | None:
+        """The program's error output, where it was asked to be PIPE."""
+        return self._stream("stderr", "r")
+
+    def _stream(self, name: str, mode: str) -> IO[Any] | None:
+        # Made at first use: what nobody looked at is collected by `wait`.
+        if name not in self._streams:
+            self._streams[name] = opened(self._core.take(name), mode, self._text)
+        return self._streams[name]
+
+    def wait(self, timeout: float | None = None) -> Completed[Any]:
+        """Waits for the end of the first process, with which all others end; again gives the same.
+
+        Output that nobody took from `stdout` and `stderr` is read meanwhile, and is in the result.
+
+        Raises ContainerTimeout after `timeout` seconds; the container goes on then.
+        """
+        completed = self._core.wait(self._args, timeout, self._text)
+        if completed is None:
+            raise ContainerTimeout(f"container {self.id[:12]} still runs after {timeout:g} seconds")
+        return completed
+
+    def kill(self, signal: int = 9) -> None:
+        """Sends a signal to the first process; SIGKILL, the default, ends all of them.
+
+        Without effect once it has ended. The first process of a container gets only the signals
+        it has a handler for, and SIGKILL and SIGSTOP.
+        """
+        self._core.kill(signal)
+
+    def close(self) -> None:
+        """Kills what still runs, removes the container and closes the streams."""
+        self._core.close()
+        for stream in self._streams.values():
+            if stream is not None:
+                closed(stream)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<fastbox.Container {self.id[:12]} pid {self.pid}>"
+
+
+class Plan:
+    """An image and its options, ready to run many times, from any thread. Made by `prepare`."""
+
+    __slots__ = ("_core",)
+
+    def __init__(self, core: _core.Plan) -> None:
+        self._core = core
+
+    @property
+    def image(self) -> str:
+        """The image's name as it was given."""
+        return self._core.image
+
+    @property
+    def notes(self) -> list[str]:
+        """Default protections and limits that this machine cannot give (`strict=True` refuses)."""
+        return self._core.notes
+
+    if TYPE_CHECKING:
+
+        @overload
+        def run(
+            self, command: Command | None = None, **call: Unpack[BytesCall]
+        ) -> Completed[bytes]: ...
+
+        @overload
+        def run(
+            self, command: Command | None = None, **call: Unpack[TextCall]
+        ) -> Completed[str]: ...
+
+        @overload
+        def run(
+            self, command: Command | None = None, **call: Unpack[AnyCall]
+        ) -> Completed[Any]: ...
+
+    def run(
+        self,
+        command: Command | None = None,
+        *,
+        input: ReadableBuffer | str | None = None,
+        stdin: Stream | None = None,
+        timeout: float | str | None = None,
+        check: bool = False,
+        stdout: Stream = PIPE,
+        stderr: Stream = PIPE,
+        text: bool = False,
+        encoding: str | None = None,
+        errors: str | None = None,
+        name: str | None = None,
+        max_output: int | str | None = None,
+        timings: bool = False,
+    ) -> Completed[Any]:
+        """Runs a command in a new container, waits for its end, and removes the container.
+
+        The command is a list; a str is the name of one program, never a line for a shell; None is
+        the image's own. `input` is given on stdin, which is otherwise empty. stdout and stderr are
+        captured, unless they are DEVNULL, a file descriptor or a file; `stderr=STDOUT` joins them.
+        They are bytes, or text where `text`, `encoding` or `errors` asks for it.
+
+        Raises ContainerTimeout when `timeout` (seconds, or "1m30s") is over and everything in the
+        container was killed; ExitError with `check=True`, for an exit code other than 0. What
+        `max_output` stopped has `Completed.truncated`. KeyboardInterrupt kills and cleans up first.
+        """
+        mode = text_of(text, encoding, errors)
+        data = None
+        if input is not None:
+            if stdin is not None:
+                raise ValueError("stdin and input arguments may not both be used")
+            data = input_bytes(input, mode)
+            stdin = PIPE
+        elif stdin == PIPE:
+            data = b""  # nobody could write to it
+        completed = self._core.run(
+            [] if command is None else arguments(command),
+            data,
+            DEVNULL if stdin is None else descriptor(stdin, "stdin", (PIPE, DEVNULL)),
+            descriptor(stdout, "stdout", (PIPE, DEVNULL)),
+            descriptor(stderr, "stderr", (PIPE, DEVNULL, STDOUT)),
+            mode,
+            name,
+            timeout,
+            max_output,
+            timings,
+        )
+        if check:
+            completed.check_returncode()
+        return completed
+
+    def start(
+        self,
+        command: Command | None = None,
+        *,
+        stdin: Stream | None = None,
+        stdout: Stream = PIPE,
+        stderr: Stream = PIPE,
+        text: bool = False,
+        encoding: str | None = None,
+        errors: str | None = None,
+        name: str | None = None,
+        timings: bool = False,
+    ) -> Container:
+        """Starts a command in a new container and returns while it runs. For the rest see `run`."""
+        args = [] if command is None else arguments(command)
+        core = self._core.start(
+            args,
+            DEVNULL if stdin is None else descriptor(stdin, "stdin", (PIPE, DEVNULL)),
+            descriptor(stdout, "stdout", (PIPE, DEVNULL)),
+            descriptor(stderr, "stderr", (PIPE, DEVNULL, STDOUT)),
+            name,
+            timings,
+        )
+        return Container(core, args, text_of(text, encoding, errors))
+
+    def __repr__(self) -> str:
+        return f"<fastbox.Plan of {self.image!r}>"
+
+
+def prepare(image: str, **config: Unpack[Config]) -> Plan:
+    """Resolves an image and options into a Plan; `fastbox.config.Config` lists the options."""
+    return Plan(_core.prepare(image, config))
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def run(
+        image: str, command: Command | None = None, **call: Unpack[BytesRun]
+    ) -> Completed[bytes]: ...
+
+    @overload
+    def run(
+        image: str, command: Command | None = None, **call: Unpack[TextRun]
+    ) -> Completed[str]: ...
+
+    @overload
+    def run(
+        image: str, command: Command | None = None, **call: Unpack[AnyRun]
+    ) -> Completed[Any]: ...
+
+
+def run(
+    image: str,
+    command: Command | None = None,
+    *,
+    input: ReadableBuffer | str | None = None,
+    stdin: Stream | None = None,
+    timeout: float | str | None = None,
+    check: bool = False,
+    stdout: Stream = PIPE,
+    stderr: Stream = PIPE,
+    text: bool = False,
+    encoding: str | None = None,
+    errors: str | None = None,
+    name: str | None = None,
+    max_output: int | str | None = None,
+    timings: bool = False,
+    **config: Unpack[Config],
+) -> Completed[Any]:
+    """Runs a command in a new container: `prepare(image, **config).run(command, ...)`."""
+    return Plan(_core.prepare(image, config)).run(
+        command,
+        input=input,
+        stdin=stdin,
+        timeout=timeout,
+        check=check,
+        stdout=stdout,
+        stderr=stderr,
+        text=text,
+        encoding=encoding,
+        errors=errors,
+        name=name,
+        max_output=max_output,
+        timings=timings,
+    )

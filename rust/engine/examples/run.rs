@@ -21,11 +21,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             name: None,
             timed: round + 1 == rounds && rounds < 10,
         };
-        let done = prepared.start(request)?.communicate(None, None, None, &mut || false)?;
+        let done = prepared
+            .start(request)?
+            .communicate(None, None, None, &mut || false)?;
         took.push(began.elapsed().as_micros());
         if round + 1 == rounds {
-            print!("{}", String::from_utf8_lossy(&done.stdout.unwrap_or_default()));
-            eprint!("{}", String::from_utf8_lossy(&done.stderr.unwrap_or_default()));
+            print!(
+                "{}",
+                String::from_utf8_lossy(&done.stdout.unwrap_or_default())
+            );
+            eprint!(
+                "{}",
+                String::from_utf8_lossy(&done.stderr.unwrap_or_default())
+            );
             println!("exit {} {:?}", done.exit.code, done.exit.usage);
             let mut sum = 0.0;
             for (step, target, us) in done.exit.timings.unwrap_or_default() {
@@ -36,7 +44,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     took.sort_unstable();
-    println!("first to last: min {} median {} max {} us", took[0], took[took.len() / 2], took[took.len() - 1]);
+    println!(
+        "first to last: min {} median {} max {} us",
+        took[0],
+        took[took.len() / 2],
+        took[took.len() - 1]
+    );
     engine.settle();
     Ok(())
 }

@@ -45,7 +45,8 @@ pub fn locate(layers: &[PathBuf], path: &Path) -> Result<Located, ImageError> {
         let root = rustix::fs::open(layer, flags, Mode::empty());
         roots.push(root.map_err(ImageError::io("open", layer))?);
     }
-    walk(&roots, path.as_os_str().as_bytes()).map_err(ImageError::entry("look up", path.as_os_str().as_bytes()))
+    walk(&roots, path.as_os_str().as_bytes())
+        .map_err(ImageError::entry("look up", path.as_os_str().as_bytes()))
 }
 
 fn walk(roots: &[OwnedFd], path: &[u8]) -> Result<Located, Errno> {
@@ -95,12 +96,20 @@ fn walk(roots: &[OwnedFd], path: &[u8]) -> Result<Located, Errno> {
             Found::Nothing => done.push(name),
         }
     }
-    let kind = if existing == done.len() { Kind::Directory } else { Kind::Missing };
+    let kind = if existing == done.len() {
+        Kind::Directory
+    } else {
+        Kind::Missing
+    };
     Ok(located(done, existing, kind))
 }
 
 fn located(names: Vec<Vec<u8>>, existing: usize, kind: Kind) -> Located {
     let mut path = PathBuf::from("/");
     path.extend(names.into_iter().map(OsString::from_vec));
-    Located { path, existing, kind }
+    Located {
+        path,
+        existing,
+        kind,
+    }
 }

@@ -14,7 +14,10 @@ impl<T: Send + Sync + 'static> PerProcess<T> {
     /// Nothing made yet.
     #[allow(clippy::new_without_default)]
     pub const fn new() -> PerProcess<T> {
-        PerProcess { value: AtomicPtr::new(std::ptr::null_mut()), maker: AtomicI32::new(0) }
+        PerProcess {
+            value: AtomicPtr::new(std::ptr::null_mut()),
+            maker: AtomicI32::new(0),
+        }
     }
 
     /// This process's value, if it has one.
@@ -33,7 +36,12 @@ impl<T: Send + Sync + 'static> PerProcess<T> {
             }
             // No lock: one that another thread holds at a fork would stay closed in the child.
             let maker = self.maker.load(Ordering::Acquire);
-            if maker != pid && self.maker.compare_exchange(maker, pid, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+            if maker != pid
+                && self
+                    .maker
+                    .compare_exchange(maker, pid, Ordering::AcqRel, Ordering::Acquire)
+                    .is_ok()
+            {
                 break;
             }
             std::thread::sleep(Duration::from_millis(1));

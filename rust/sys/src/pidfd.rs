@@ -66,7 +66,13 @@ pub fn send_number(pidfd: impl AsFd, signal: i32) -> Result<(), Errno> {
     let none = std::ptr::null::<libc::siginfo_t>();
     // SAFETY: without siginfo the call reads no memory of ours.
     Errno::result(unsafe {
-        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_fd().as_raw_fd(), signal, none, 0)
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd.as_fd().as_raw_fd(),
+            signal,
+            none,
+            0,
+        )
     })
     .map(drop)
 }

@@ -91,7 +91,11 @@ impl Compiler<'_> {
         }
         let count = self.id_texts.len();
         let slot = crate::slots::id_text(count);
-        let slot = slot.ok_or(PlanError::TooMany { what: "different ids in mount options", count: count + 1, most: count })?;
+        let slot = slot.ok_or(PlanError::TooMany {
+            what: "different ids in mount options",
+            count: count + 1,
+            most: count,
+        })?;
         self.id_texts.push((slot, id));
         Ok(slot)
     }

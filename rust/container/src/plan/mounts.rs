@@ -81,7 +81,8 @@ impl Compiler<'_> {
         let mount = self.child.slot();
         self.child
             .filesystem("devpts", &list, options.attributes, mount)
-            .attach(mount, target).reuse_slots(mount);
+            .attach(mount, target)
+            .reuse_slots(mount);
         Ok(())
     }
 

@@ -8,6 +8,7 @@
 mod janitor;
 mod lean;
 mod namespaces;
+mod network;
 mod worker;
 
 use crate::cgroup::{Driver, OwnerGroup, Reader};
@@ -129,6 +130,7 @@ struct Shared {
     released: Mutex<Vec<u32>>,
     pending: Mutex<usize>,
     settled: Condvar,
+    networks: SyncSender<network::Wanted>,
     inside: Inside,
 }
 
@@ -148,7 +150,7 @@ struct Inside {
 
 /// A range's kernel objects, kept for the next container of the same plan.
 struct Range {
-    userns: Option<OwnedFd>,
+    userns: Option<Arc<OwnedFd>>,
     layers: Vec<OwnedFd>,
 }
 

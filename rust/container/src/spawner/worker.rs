@@ -2,7 +2,7 @@
 
 use super::{
     Config, Inside, Job, Launched, Range, Remains, Request, Shared, Stream, janitor, lean, lock,
-    namespaces,
+    namespaces, network,
 };
 use crate::cgroup::{Join, OwnerGroup};
 use crate::error::ContainerError;
@@ -21,7 +21,7 @@ use std::collections::HashMap;
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
@@ -35,7 +35,9 @@ pub(super) fn first(
     remains: Receiver<Remains>,
     ready: SyncSender<Result<Arc<Shared>, ContainerError>>,
 ) {
-    let shared = match settle_in(&config, &ends) {
+    // A rendezvous: a request that finds the thread busy is not queued behind others.
+    let (networks, wanted) = sync_channel(0);
+    let shared = match settle_in(&config, &ends, networks) {
         Ok(shared) => Arc::new(shared),
         Err(error) => {
             // The ends were never this thread's own if the tables did not part: leave them to the process.
@@ -48,6 +50,11 @@ pub(super) fn first(
     let mut started = std::thread::Builder::new()
         .name("fastbox-janitor".into())
         .spawn(move || janitor::work(&janitors, &remains))
+        .is_ok();
+    let makers = Arc::clone(&shared);
+    started &= std::thread::Builder::new()
+        .name("fastbox-network".into())
+        .spawn(move || network::work(&makers, &wanted))
         .is_ok();
     let mut mine = None;
     for (channel, job) in ends.into_iter().zip(jobs) {
@@ -74,7 +81,11 @@ pub(super) fn first(
 }
 
 /// Opens what will be needed of the host, then leaves it.
-fn settle_in(config: &Config, ends: &[Channel]) -> Result<Shared, ContainerError> {
+fn settle_in(
+    config: &Config,
+    ends: &[Channel],
+    networks: SyncSender<network::Wanted>,
+) -> Result<Shared, ContainerError> {
     let failed = ContainerError::spawner;
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), None)
         .map_err(failed("block signals"))?;
@@ -113,6 +124,7 @@ fn settle_in(config: &Config, ends: &[Channel]) -> Result<Shared, ContainerError
         released: Mutex::new(Vec::new()),
         pending: Mutex::new(0),
         settled: Condvar::new(),
+        networks,
         inside,
     })
 }
@@ -178,28 +190,13 @@ impl Start<'_> {
         fresh: bool,
         mut opened: Vec<OwnedFd>,
     ) -> Result<(Launched, Vec<OwnedFd>), ContainerError> {
-        let inside = &self.shared.inside;
-        if fresh {
-            let binds = opened.split_off(self.plan.layers.len().min(opened.len()));
-            self.timed("user namespace", |start| start.new_range(opened))?;
-            opened = binds;
-        }
-        let id = request.id.clone();
         let mut remains = Remains {
-            id: id.clone(),
+            id: request.id.clone(),
             plan: Arc::clone(self.plan),
             base: self.base,
             slot: None,
         };
-        if let Some(group) = &inside.group {
-            let made = self.timed("cgroup", |start| Ok(group.make(&id, &start.plan.limits)?));
-            if let Err(error) = made {
-                remains.slot = Some(request.slot);
-                janitor::clear(self.shared, remains);
-                return Err(error);
-            }
-        }
-        let result = self.start(&request, opened);
+        let result = self.make(&request, fresh, &mut opened);
         remains.slot = Some(request.slot);
         match result {
             Ok((pid, fds, pipes)) => {
@@ -221,15 +218,43 @@ impl Start<'_> {
         }
     }
 
+    /// Everything of a start, in the order in which it is made.
+    fn make(
+        &mut self,
+        request: &Request,
+        fresh: bool,
+        opened: &mut Vec<OwnedFd>,
+    ) -> Result<(i32, Vec<OwnedFd>, [bool; 3]), ContainerError> {
+        let shared = self.shared;
+        if fresh {
+            let binds = opened.split_off(self.plan.layers.len().min(opened.len()));
+            let layers = std::mem::replace(opened, binds);
+            self.timed("user namespace", |start| start.new_range(layers))?;
+        }
+        let key = (self.plan.id, self.base);
+        let userns = lock(&shared.inside.kept)
+            .get(&key)
+            .and_then(|range| range.userns.clone());
+        let network = userns
+            .filter(|_| self.plan.own_network)
+            .map(|userns| network::begin(shared, userns));
+        if let Some(group) = &shared.inside.group {
+            self.timed("cgroup", |start| {
+                Ok(group.make(&request.id, &start.plan.limits)?)
+            })?;
+        }
+        self.start(request, std::mem::take(opened), network)
+    }
+
     /// Maps the ids of the layers that came with the request, and keeps them for later containers of the plan.
     fn new_range(&mut self, layers: Vec<OwnedFd>) -> Result<(), ContainerError> {
         let inside = &self.shared.inside;
         let userns = match self.plan.userns {
             Userns::Host => None,
-            Userns::Late => Some(namespaces::user(inside, self.stack, self.base)?),
+            Userns::Late => Some(Arc::new(namespaces::user(inside, self.stack, self.base)?)),
         };
         for (layer, path) in layers.iter().zip(&self.plan.layers) {
-            let map = userns.as_ref().map(|fd| fd as &dyn AsFd);
+            let map = userns.as_deref().map(|fd| fd as &dyn AsFd);
             mount::set_attributes(layer, attr::RDONLY, map, false)
                 .map_err(step("map ids", path))?;
         }
@@ -241,6 +266,7 @@ impl Start<'_> {
         &mut self,
         request: &Request,
         binds: Vec<OwnedFd>,
+        network: Option<network::Pending>,
     ) -> Result<(i32, Vec<OwnedFd>, [bool; 3]), ContainerError> {
         let shared = self.shared;
         let inside = &shared.inside;
@@ -273,24 +299,15 @@ impl Start<'_> {
         for (index, layer) in range.layers.iter().enumerate() {
             launch.fd(slots::layer(index), layer.as_fd());
         }
-        let network = match &range.userns {
-            Some(userns) if plan.own_network => Some(self.timed("network namespace", |start| {
-                namespaces::network(inside, start.stack, userns)
-            })?),
-            _ => None,
-        };
-        if let Some(fd) = &network {
-            launch.fd(slots::NETNS, fd.as_fd());
-        }
         if let Some(userns) = &range.userns {
             launch.fd(slots::USERNS, userns.as_fd());
         }
-        self.binds(&mut launch, &binds, &plan, range.userns.as_ref())?;
+        self.binds(&mut launch, &binds, &plan, range.userns.as_deref())?;
         let dev =
             mount::clone_fd(&inside.dev, false).map_err(step("prepare", Path::new("/dev")))?;
         if let Some(userns) = range
             .userns
-            .as_ref()
+            .as_deref()
             .filter(|_| inside.features.idmapped_tmpfs)
         {
             mount::set_attributes(&dev, 0, Some(userns), false)
@@ -314,6 +331,16 @@ impl Start<'_> {
         let (theirs, ours, pipes) = self.streams(request, &plan)?;
         for (slot, fd) in slots::STDIO.iter().zip(&theirs) {
             launch.fd(*slot, fd.as_fd());
+        }
+        let network = network
+            .map(|pending| pending.finish(shared, self.stack))
+            .transpose()?;
+        if let Some((fd, took)) = &network {
+            launch.fd(slots::NETNS, fd.as_fd());
+            if self.timed {
+                self.timings
+                    .push(("network namespace", String::new(), *took));
+            }
         }
         launch.pause_at(
             request

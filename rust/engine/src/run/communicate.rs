@@ -1,8 +1,8 @@
 //! Feeding a container and collecting its output, until it has ended.
 
+use super::EngineError;
 use super::container::{Container, until};
 use super::exit::Exit;
-use super::EngineError;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, poll};
@@ -48,8 +48,12 @@ impl Container {
         let mut input = input.unwrap_or_default();
         let mut stdin = stdin.filter(|_| !input.is_empty());
         let mut readers = [Capture::new(stdout), Capture::new(stderr)];
-        for fd in stdin.iter().chain(readers.iter().filter_map(|reader| reader.fd.as_ref())) {
-            fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(EngineError::system("prepare a pipe"))?;
+        for fd in stdin
+            .iter()
+            .chain(readers.iter().filter_map(|reader| reader.fd.as_ref()))
+        {
+            fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+                .map_err(EngineError::system("prepare a pipe"))?;
         }
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut left = max_output.unwrap_or(u64::MAX);
@@ -57,9 +61,19 @@ impl Container {
         let mut buffer = Vec::new();
         loop {
             let mut fds = vec![PollFd::new(self.pidfd(), PollFlags::POLLIN)];
-            fds.extend(readers.iter().filter_map(|r| r.fd.as_ref()).map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN)));
-            fds.extend(stdin.iter().map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLOUT)));
-            let (ready, ended) = match poll(&mut fds, until(deadline.filter(|_| !result.killed()))) {
+            fds.extend(
+                readers
+                    .iter()
+                    .filter_map(|r| r.fd.as_ref())
+                    .map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN)),
+            );
+            fds.extend(
+                stdin
+                    .iter()
+                    .map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLOUT)),
+            );
+            let (ready, ended) = match poll(&mut fds, until(deadline.filter(|_| !result.killed())))
+            {
                 Ok(n) => (n > 0, fds[0].any() == Some(true)),
                 Err(Errno::EINTR) => {
                     result.interrupted |= !result.killed() && interrupted();
@@ -71,7 +85,10 @@ impl Container {
                 Err(errno) => return Err(EngineError::system("poll")(errno)),
             };
             drop(fds);
-            if !ready && !result.killed() && deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            if !ready
+                && !result.killed()
+                && deadline.is_some_and(|deadline| Instant::now() >= deadline)
+            {
                 result.timed_out = true;
                 self.kill(nix::libc::SIGKILL)?;
             }
@@ -135,7 +152,10 @@ struct Capture {
 
 impl Capture {
     fn new(fd: Option<OwnedFd>) -> Capture {
-        Capture { bytes: fd.is_some().then(Vec::new), fd }
+        Capture {
+            bytes: fd.is_some().then(Vec::new),
+            fd,
+        }
     }
 
     /// Reads what is there. False when it was more than `left`.

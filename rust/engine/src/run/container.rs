@@ -42,7 +42,8 @@ impl Container {
         began: Instant,
         timed: bool,
     ) -> Container {
-        let micros = |(step, target, ns): (&str, String, u64)| (step.to_owned(), target, ns as f64 / 1000.0);
+        let micros =
+            |(step, target, ns): (&str, String, u64)| (step.to_owned(), target, ns as f64 / 1000.0);
         Container {
             prepared,
             id: started.remains.id().to_owned(),
@@ -52,7 +53,11 @@ impl Container {
             reader,
             began,
             timings: timed.then(|| started.timings.into_iter().map(micros).collect()),
-            end: Mutex::new(End { exit: None, remains: Some(started.remains), name }),
+            end: Mutex::new(End {
+                exit: None,
+                remains: Some(started.remains),
+                name,
+            }),
         }
     }
 
@@ -124,7 +129,9 @@ impl Container {
         loop {
             let mut fds = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
             match poll(&mut fds, until(deadline)) {
-                Ok(0) if deadline.is_some_and(|deadline| Instant::now() >= deadline) => return Ok(None),
+                Ok(0) if deadline.is_some_and(|deadline| Instant::now() >= deadline) => {
+                    return Ok(None);
+                }
                 Ok(0) => {}
                 Ok(_) => return self.ended().map(Some),
                 Err(Errno::EINTR) if interrupted() => return Ok(None),
@@ -144,7 +151,12 @@ impl Container {
         let (code, signal) = self.reap()?;
         let groups = self.reader.as_ref().map(Reader::usage).unwrap_or_default();
         let usage = Usage::new(groups, wall.as_nanos() as u64);
-        let exit = Exit { code, signal, usage, timings: self.timings.clone() };
+        let exit = Exit {
+            code,
+            signal,
+            usage,
+            timings: self.timings.clone(),
+        };
         end.exit = Some(exit.clone());
         end.name = None;
         if let Some(remains) = end.remains.take() {
@@ -155,9 +167,14 @@ impl Container {
 
     fn reap(&self) -> Result<(i32, Option<i32>), EngineError> {
         loop {
-            match waitid(Id::PIDFd(self.pidfd.as_fd()), WaitPidFlag::WEXITED | WaitPidFlag::__WALL) {
+            match waitid(
+                Id::PIDFd(self.pidfd.as_fd()),
+                WaitPidFlag::WEXITED | WaitPidFlag::__WALL,
+            ) {
                 Ok(WaitStatus::Exited(_, code)) => return Ok((code, None)),
-                Ok(WaitStatus::Signaled(_, signal, _)) => return Ok((128 + signal as i32, Some(signal as i32))),
+                Ok(WaitStatus::Signaled(_, signal, _)) => {
+                    return Ok((128 + signal as i32, Some(signal as i32)));
+                }
                 Ok(_) | Err(Errno::EINTR) => {}
                 // Someone else in this process waited for any child, or SIGCHLD is ignored: the kernel still knows,
                 // from 6.15 on.
@@ -187,7 +204,12 @@ impl Drop for Container {
 
 /// What is left until `deadline`, for poll(2): rounded up, so that it is over when poll says so.
 pub(super) fn until(deadline: Option<Instant>) -> PollTimeout {
-    let Some(deadline) = deadline else { return PollTimeout::NONE };
-    let left = deadline.saturating_duration_since(Instant::now()).as_micros().div_ceil(1000);
+    let Some(deadline) = deadline else {
+        return PollTimeout::NONE;
+    };
+    let left = deadline
+        .saturating_duration_since(Instant::now())
+        .as_micros()
+        .div_ceil(1000);
     PollTimeout::try_from(left.min(i32::MAX as u128) as i32).unwrap_or(PollTimeout::MAX)
 }

@@ -33,7 +33,12 @@ pub fn set_programs(directory: PathBuf) {
 /// A program of ours.
 fn program(name: &str) -> PathBuf {
     let beside = || std::env::var_os("FASTBOX_PROGRAMS").map(PathBuf::from);
-    PROGRAMS.get().cloned().or_else(beside).unwrap_or_default().join(name)
+    PROGRAMS
+        .get()
+        .cloned()
+        .or_else(beside)
+        .unwrap_or_default()
+        .join(name)
 }
 
 /// This process's engine, made at the first call. A process forked from one that has an engine gets its own: the
@@ -43,7 +48,9 @@ fn program(name: &str) -> PathBuf {
 /// What could not be had of store, run directory, control groups or kernel.
 pub fn engine() -> Result<Arc<Engine>, EngineError> {
     static ENGINE: PerProcess<Arc<Engine>> = PerProcess::new();
-    ENGINE.get_or_make(|| Engine::start().map(Arc::new)).cloned()
+    ENGINE
+        .get_or_make(|| Engine::start().map(Arc::new))
+        .cloned()
 }
 
 impl Engine {
@@ -56,7 +63,8 @@ impl Engine {
         let owner = Arc::new(Owner::register(&paths)?);
         owner.start_watchdog(&program("fastbox-monitor"))?;
         let stub = program("fastbox-stub");
-        let stub = std::fs::read(&stub).map_err(|source| EngineError::Program { path: stub, source })?;
+        let stub =
+            std::fs::read(&stub).map_err(|source| EngineError::Program { path: stub, source })?;
         let config = Config {
             driver: Driver::probe(),
             owner: owner.id().to_owned(),
@@ -64,7 +72,15 @@ impl Engine {
             stub,
         };
         let spawner = Spawner::start(config)?;
-        Ok(Engine { pid: std::process::id(), ids: Ids::new(paths.run()), paths, store, driver, owner, spawner })
+        Ok(Engine {
+            pid: std::process::id(),
+            ids: Ids::new(paths.run()),
+            paths,
+            store,
+            driver,
+            owner,
+            spawner,
+        })
     }
 
     /// The image store.

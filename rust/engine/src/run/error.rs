@@ -52,7 +52,9 @@ pub enum EngineError {
         note: String,
     },
     /// No free range of ids.
-    #[error("no range of user ids is free in {directory}: too many containers, or end what holds the locks there")]
+    #[error(
+        "no range of user ids is free in {directory}: too many containers, or end what holds the locks there"
+    )]
     NoIds {
         /// The directory of locks.
         directory: PathBuf,

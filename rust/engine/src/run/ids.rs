@@ -30,7 +30,10 @@ struct State {
 
 impl Ids {
     pub(super) fn new(run: &Path) -> Ids {
-        Ids { directory: run.join("ids"), state: Mutex::default() }
+        Ids {
+            directory: run.join("ids"),
+            state: Mutex::default(),
+        }
     }
 
     /// The first id of a free range.
@@ -39,7 +42,9 @@ impl Ids {
         if state.free.is_empty() {
             self.lease(&mut state)?;
         }
-        state.free.pop().ok_or_else(|| EngineError::NoIds { directory: self.directory.clone() })
+        state.free.pop().ok_or_else(|| EngineError::NoIds {
+            directory: self.directory.clone(),
+        })
     }
 
     /// Ranges that no container has any more.
@@ -55,11 +60,18 @@ impl Ids {
         std::fs::create_dir_all(&self.directory).map_err(failed)?;
         for block in 0..BLOCKS {
             let path = self.directory.join(block.to_string());
-            let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(failed)?;
+            let file = OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(path)
+                .map_err(failed)?;
             if let Ok(lease) = Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 state.leases.push(lease);
                 let first = FIRST + block * BLOCK * RANGE;
-                state.free.extend((0..BLOCK).rev().map(|n| first + n * RANGE));
+                state
+                    .free
+                    .extend((0..BLOCK).rev().map(|n| first + n * RANGE));
                 return Ok(());
             }
         }

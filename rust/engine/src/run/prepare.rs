@@ -1,16 +1,16 @@
 //! From an image's name and options to a plan.
 
+use super::EngineError;
 use super::engine::Engine;
 use super::skeleton::{self, Skeleton};
-use super::EngineError;
 use crate::compose::{self, ImageView, annotation, etc, host, sources};
 use crate::options::Checked;
 use fastbox_container::plan::{Choices, Plan, Storage, Userns};
 use fastbox_image::Image;
 use oci_spec::runtime::Spec;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Files of an image that name users are no longer than this, in bytes.
 const LONGEST_FILE: usize = 16 << 20;
@@ -42,11 +42,19 @@ impl Engine {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let here = std::env::current_dir().map_err(|error| {
             let errno = nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0));
-            EngineError::System { operation: "find the working directory", errno }
+            EngineError::System {
+                operation: "find the working directory",
+                errno,
+            }
         })?;
         let facts = compose::Host::probe(here.clone(), false)?;
-        let host_image = (image == host::NAME).then(|| host::image(Path::new("/"))).transpose()?;
-        let image = host_image.is_none().then(|| self.store.resolve(image)).transpose()?;
+        let host_image = (image == host::NAME)
+            .then(|| host::image(Path::new("/")))
+            .transpose()?;
+        let image = host_image
+            .is_none()
+            .then(|| self.store.resolve(image))
+            .transpose()?;
 
         let read = |path: &str| match &image {
             Some(image) => image.read_file(path, LONGEST_FILE).ok().flatten(),
@@ -55,21 +63,37 @@ impl Engine {
         let view = ImageView {
             config: match (&host_image, &image) {
                 (Some(host), _) => Some(&host.config),
-                (_, image) => image.as_ref().and_then(|image| image.config.config().as_ref()),
+                (_, image) => image
+                    .as_ref()
+                    .and_then(|image| image.config.config().as_ref()),
             },
             mounts: host_image.as_ref().map_or(&[], |host| &host.mounts),
-            etc_files: host_image.as_ref().map_or(&etc::FILES, |host| &host.etc_files),
+            etc_files: host_image
+                .as_ref()
+                .map_or(&etc::FILES, |host| &host.etc_files),
             read: &read,
         };
         // A plan may be made before it is known what it will run.
         let nothing = ["".to_owned()];
-        let command = if command.is_empty() && !has_command(&view) { &nothing } else { command };
-        let mut spec = compose::compose(&options, command, &view, &facts, &|path| std::fs::read(path))?;
+        let command = if command.is_empty() && !has_command(&view) {
+            &nothing
+        } else {
+            command
+        };
+        let mut spec = compose::compose(&options, command, &view, &facts, &|path| {
+            std::fs::read(path)
+        })?;
         sources::make_missing(&options, &here)?;
 
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let directory = self.owner.uppers()?.join(format!("plan-{number}"));
-        let made = self.compile(&mut spec, &options, &directory, host_image.as_ref(), image.as_ref());
+        let made = self.compile(
+            &mut spec,
+            &options,
+            &directory,
+            host_image.as_ref(),
+            image.as_ref(),
+        );
         let plan = match made {
             Ok(plan) => plan,
             Err(error) => {
@@ -122,14 +146,22 @@ impl Engine {
         let choices = Choices {
             layers,
             userns,
-            storage: match annotations.get(annotation::STORAGE_SIZE).and_then(|size| size.parse().ok()) {
+            storage: match annotations
+                .get(annotation::STORAGE_SIZE)
+                .and_then(|size| size.parse().ok())
+            {
                 Some(size) => Storage::Memory(size),
                 None => Storage::Disk,
             },
             foreign: host_image.map_or(Vec::new(), |host| skeleton::sources(&host.mounts)),
             features: self.spawner.features(),
         };
-        Ok(Plan::compile(spec, &choices, &self.driver, self.spawner.group())?)
+        Ok(Plan::compile(
+            spec,
+            &choices,
+            &self.driver,
+            self.spawner.group(),
+        )?)
     }
 }
 
@@ -157,7 +189,9 @@ impl Drop for Prepared {
     fn drop(&mut self) {
         if self.engine.is_mine() {
             self.engine.spawner.forget(self.plan.id);
-            self.engine.ids.give_back(self.engine.spawner.take_released());
+            self.engine
+                .ids
+                .give_back(self.engine.spawner.take_released());
             // What stays is cleared with the owner.
             let _ = std::fs::remove_dir_all(&self.directory);
         }
@@ -167,16 +201,21 @@ impl Drop for Prepared {
 /// Whether the image itself says what to run.
 fn has_command(view: &ImageView) -> bool {
     view.config.is_some_and(|config| {
-        [config.entrypoint(), config.cmd()].iter().any(|list| list.as_ref().is_some_and(|list| !list.is_empty()))
+        [config.entrypoint(), config.cmd()]
+            .iter()
+            .any(|list| list.as_ref().is_some_and(|list| !list.is_empty()))
     })
 }
 
 fn notes(plan: &Plan, options: &Checked) -> Vec<String> {
-    let mut notes: Vec<String> =
-        plan.limits().unavailable().iter().map(|missing| format!("no {missing}")).collect();
+    let mut notes: Vec<String> = plan
+        .limits()
+        .unavailable()
+        .iter()
+        .map(|missing| format!("no {missing}"))
+        .collect();
     if plan.userns() == Userns::Host && options.userns.is_none() {
         notes.push("no user namespace of its own, for it shares the host's network: root inside is root outside".into());
     }
     notes
 }
-

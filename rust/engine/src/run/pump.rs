@@ -1,12 +1,12 @@
 //! The command line's side of a container: streams passed through in bounded memory, signals passed on.
 
+use super::EngineError;
 use super::communicate::Communicated;
 use super::container::{Container, until};
-use super::EngineError;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, poll};
-use nix::sys::signal::{SigSet, Signal, SigmaskHow, pthread_sigmask};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -42,26 +42,60 @@ impl Container {
     ) -> Result<Communicated, EngineError> {
         let signals = how.signals.then(Signals::take).transpose()?;
         let [their_stdin, their_stdout, their_stderr] = std::mem::take(&mut self.streams);
-        let mut input = stdin.zip(their_stdin).map(|(from, to)| Input { from, to, waiting: Vec::new(), at: 0, over: false });
-        let mut outputs = [Output { from: their_stdout, to: stdout }, Output { from: their_stderr, to: stderr }];
-        for fd in input.iter().map(|i| &i.to).chain(outputs.iter().filter_map(|o| o.from.as_ref())) {
-            fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(EngineError::system("prepare a pipe"))?;
+        let mut input = stdin.zip(their_stdin).map(|(from, to)| Input {
+            from,
+            to,
+            waiting: Vec::new(),
+            at: 0,
+            over: false,
+        });
+        let mut outputs = [
+            Output {
+                from: their_stdout,
+                to: stdout,
+            },
+            Output {
+                from: their_stderr,
+                to: stderr,
+            },
+        ];
+        for fd in input
+            .iter()
+            .map(|i| &i.to)
+            .chain(outputs.iter().filter_map(|o| o.from.as_ref()))
+        {
+            fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+                .map_err(EngineError::system("prepare a pipe"))?;
         }
-        let deadline = how.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let deadline = how
+            .timeout
+            .and_then(|timeout| Instant::now().checked_add(timeout));
         let mut left = how.max_output.unwrap_or(u64::MAX);
         let (mut timed_out, mut truncated, mut stops) = (false, false, 0);
         let mut buffer = vec![0; CHUNK];
         loop {
             let mut fds = vec![PollFd::new(self.pidfd(), PollFlags::POLLIN)];
-            fds.extend(signals.iter().map(|s| PollFd::new(s.fd.as_fd(), PollFlags::POLLIN)));
-            fds.extend(outputs.iter().filter_map(|o| o.from.as_ref()).map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN)));
+            fds.extend(
+                signals
+                    .iter()
+                    .map(|s| PollFd::new(s.fd.as_fd(), PollFlags::POLLIN)),
+            );
+            fds.extend(
+                outputs
+                    .iter()
+                    .filter_map(|o| o.from.as_ref())
+                    .map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN)),
+            );
             if let Some(input) = &input {
                 fds.push(match input.waiting.is_empty() {
                     true => PollFd::new(input.from, PollFlags::POLLIN),
                     false => PollFd::new(input.to.as_fd(), PollFlags::POLLOUT),
                 });
             }
-            match poll(&mut fds, until(deadline.filter(|_| !timed_out && !truncated))) {
+            match poll(
+                &mut fds,
+                until(deadline.filter(|_| !timed_out && !truncated)),
+            ) {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(errno) => return Err(EngineError::system("poll")(errno)),
             }
@@ -74,7 +108,11 @@ impl Container {
             }
             for signal in signals.iter().flat_map(Signals::read) {
                 stops += u32::from(signal == nix::libc::SIGINT || signal == nix::libc::SIGTERM);
-                self.kill(if stops >= PATIENCE { nix::libc::SIGKILL } else { signal })?;
+                self.kill(if stops >= PATIENCE {
+                    nix::libc::SIGKILL
+                } else {
+                    signal
+                })?;
             }
             for output in &mut outputs {
                 if !output.pass(&mut buffer, &mut left)? && !truncated {
@@ -105,7 +143,14 @@ impl Container {
             }
         }
         let exit = self.ended()?;
-        Ok(Communicated { exit, stdout: None, stderr: None, timed_out, truncated, interrupted: false })
+        Ok(Communicated {
+            exit,
+            stdout: None,
+            stderr: None,
+            timed_out,
+            truncated,
+            interrupted: false,
+        })
     }
 }
 
@@ -154,7 +199,9 @@ struct Output<'a> {
 impl Output<'_> {
     /// Passes on what one read gives. False when it was more than `left`.
     fn pass(&mut self, buffer: &mut [u8], left: &mut u64) -> Result<bool, EngineError> {
-        let Some(from) = &self.from else { return Ok(true) };
+        let Some(from) = &self.from else {
+            return Ok(true);
+        };
         let n = match nix::unistd::read(from, buffer) {
             Ok(n) => n,
             Err(Errno::EINTR | Errno::EAGAIN) => return Ok(true),
@@ -168,7 +215,10 @@ impl Output<'_> {
                 Ok(written) => rest = &rest[written..],
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => {
-                    let _ = poll(&mut [PollFd::new(self.to, PollFlags::POLLOUT)], nix::poll::PollTimeout::NONE);
+                    let _ = poll(
+                        &mut [PollFd::new(self.to, PollFlags::POLLOUT)],
+                        nix::poll::PollTimeout::NONE,
+                    );
                 }
                 // Nobody reads it: closing the pipe tells the program, as it would without us.
                 Err(Errno::EPIPE) => {
@@ -216,9 +266,11 @@ impl Signals {
             set.remove(own);
         }
         let mut before = SigSet::empty();
-        pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&set), Some(&mut before)).map_err(EngineError::system("block signals"))?;
+        pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&set), Some(&mut before))
+            .map_err(EngineError::system("block signals"))?;
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
-        let fd = SignalFd::with_flags(&set, flags).map_err(EngineError::system("receive signals"))?;
+        let fd =
+            SignalFd::with_flags(&set, flags).map_err(EngineError::system("receive signals"))?;
         Ok(Signals { fd, before })
     }
 

@@ -27,10 +27,14 @@ pub(super) struct Skeleton<'a> {
 
 impl<'a> Skeleton<'a> {
     /// Makes the directory.
-    pub(super) fn new(directory: PathBuf, layers: &'a [PathBuf]) -> Result<Skeleton<'a>, EngineError> {
+    pub(super) fn new(
+        directory: PathBuf,
+        layers: &'a [PathBuf],
+    ) -> Result<Skeleton<'a>, EngineError> {
         let skeleton = Skeleton { directory, layers };
         for name in ["layer", "base", "etc"] {
-            make_directory(&skeleton.directory.join(name), 0o755).map_err(failed(&skeleton.directory))?;
+            make_directory(&skeleton.directory.join(name), 0o755)
+                .map_err(failed(&skeleton.directory))?;
         }
         Ok(skeleton)
     }
@@ -94,12 +98,18 @@ impl<'a> Skeleton<'a> {
 
     /// A directory of the layer's own at `path`, in place of whatever the image has that is none.
     fn own(&self, path: &Path) -> Result<(), EngineError> {
-        let found = self.layers.iter().rev().find_map(|layer| fs::symlink_metadata(below(layer, path)).ok());
+        let found = self
+            .layers
+            .iter()
+            .rev()
+            .find_map(|layer| fs::symlink_metadata(below(layer, path)).ok());
         if found.is_some_and(|meta| meta.is_dir()) {
             return Ok(());
         }
         match make_directory(&self.at(path), 0o755) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(path)(error).into()),
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                Err(failed(path)(error).into())
+            }
             _ => Ok(()),
         }
     }
@@ -110,13 +120,21 @@ impl<'a> Skeleton<'a> {
         stack.push(self.layer());
         let located = locate(&stack, path)?;
         match (located.kind, file) {
-            (Kind::Directory, true) => Err(failed(path)(io::Error::from_raw_os_error(nix::libc::EISDIR)).into()),
-            (Kind::File, false) => Err(failed(path)(io::Error::from_raw_os_error(nix::libc::ENOTDIR)).into()),
+            (Kind::Directory, true) => {
+                Err(failed(path)(io::Error::from_raw_os_error(nix::libc::EISDIR)).into())
+            }
+            (Kind::File, false) => {
+                Err(failed(path)(io::Error::from_raw_os_error(nix::libc::ENOTDIR)).into())
+            }
             (Kind::Directory | Kind::File, _) => Ok(located.path),
             (Kind::Missing, _) => {
                 self.parents(&located.path).map_err(failed(path))?;
                 let at = self.at(&located.path);
-                let made = if file { fs::write(&at, "") } else { make_directory(&at, 0o755) };
+                let made = if file {
+                    fs::write(&at, "")
+                } else {
+                    make_directory(&at, 0o755)
+                };
                 made.map_err(failed(path))?;
                 Ok(located.path)
             }
@@ -127,14 +145,20 @@ impl<'a> Skeleton<'a> {
     fn parents(&self, path: &Path) -> io::Result<()> {
         let mut above = PathBuf::from("/");
         for name in path.parent().unwrap_or(Path::new("/")).components() {
-            let Component::Normal(name) = name else { continue };
+            let Component::Normal(name) = name else {
+                continue;
+            };
             above.push(name);
             let at = self.at(&above);
             if at.is_dir() {
                 continue;
             }
             make_directory(&at, 0o755)?;
-            let found = self.layers.iter().rev().find_map(|layer| fs::symlink_metadata(below(layer, &above)).ok());
+            let found = self
+                .layers
+                .iter()
+                .rev()
+                .find_map(|layer| fs::symlink_metadata(below(layer, &above)).ok());
             if let Some(meta) = found.filter(fs::Metadata::is_dir) {
                 chown(&at, Some(meta.uid()), Some(meta.gid()))?;
                 fs::set_permissions(&at, Permissions::from_mode(meta.mode() & 0o7777))?;
@@ -145,15 +169,27 @@ impl<'a> Skeleton<'a> {
 
     /// The files of /etc that each container has from the engine. In an image's own /etc they lie in the layer;
     /// over the host's they are mounted.
-    pub(super) fn etc(&self, spec: &mut Spec, network: Network, host_image: bool) -> Result<(), EngineError> {
+    pub(super) fn etc(
+        &self,
+        spec: &mut Spec,
+        network: Network,
+        host_image: bool,
+    ) -> Result<(), EngineError> {
         let annotations = spec.annotations().clone().unwrap_or_default();
-        let list = annotations.get(annotation::ETC).cloned().unwrap_or_default();
+        let list = annotations
+            .get(annotation::ETC)
+            .cloned()
+            .unwrap_or_default();
         let hostname = spec.hostname().clone();
         for name in list.split(',').filter(|name| !name.is_empty()) {
             let path = Path::new("/etc").join(name);
             let contents = match name {
                 "hosts" => etc::hosts(hostname.as_deref().unwrap_or("localhost")).into_bytes(),
-                "hostname" => hostname.as_deref().map(etc::hostname).unwrap_or_default().into_bytes(),
+                "hostname" => hostname
+                    .as_deref()
+                    .map(etc::hostname)
+                    .unwrap_or_default()
+                    .into_bytes(),
                 _ => etc::resolv_conf(network, &fs::read("/etc/resolv.conf").unwrap_or_default()),
             };
             if !host_image {
@@ -186,7 +222,11 @@ impl<'a> Skeleton<'a> {
         let real = parent.path.join(path.file_name().unwrap_or_default());
         self.parents(&real).map_err(failed(path))?;
         let at = self.at(&real);
-        let made = if from_kernel { symlink("/proc/sys/kernel/hostname", &at) } else { fs::write(&at, contents) };
+        let made = if from_kernel {
+            symlink("/proc/sys/kernel/hostname", &at)
+        } else {
+            fs::write(&at, contents)
+        };
         made.map_err(failed(path))?;
         if !from_kernel {
             fs::set_permissions(&at, Permissions::from_mode(0o644)).map_err(failed(path))?;
@@ -197,8 +237,15 @@ impl<'a> Skeleton<'a> {
 
 /// Whether what is mounted is a file.
 fn is_file(mount: &Mount) -> bool {
-    let bind = mount.options().iter().flatten().any(|option| option == "bind" || option == "rbind");
-    bind && mount.source().as_ref().is_some_and(|source| fs::metadata(source).is_ok_and(|meta| !meta.is_dir()))
+    let bind = mount
+        .options()
+        .iter()
+        .flatten()
+        .any(|option| option == "bind" || option == "rbind");
+    bind && mount
+        .source()
+        .as_ref()
+        .is_some_and(|source| fs::metadata(source).is_ok_and(|meta| !meta.is_dir()))
 }
 
 fn below(layer: &Path, path: &Path) -> PathBuf {
@@ -218,6 +265,8 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> PlanError {
 
 /// The binds of an image that keep the host's ids.
 pub(super) fn sources(mounts: &[Mount]) -> Vec<PathBuf> {
-    mounts.iter().filter_map(|mount| mount.source().clone()).collect()
+    mounts
+        .iter()
+        .filter_map(|mount| mount.source().clone())
+        .collect()
 }
-

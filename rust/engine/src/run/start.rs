@@ -82,15 +82,24 @@ impl Prepared {
         if !engine.is_mine() {
             return Err(EngineError::Forked);
         }
-        let args = if request.args.is_empty() { self.plan.args() } else { &request.args };
+        let args = if request.args.is_empty() {
+            self.plan.args()
+        } else {
+            &request.args
+        };
         if args.first().is_none_or(String::is_empty) {
             return Err(crate::compose::SpecError::NoCommand.into());
         }
         if args.iter().any(|arg| arg.contains('\0')) {
-            return Err(EngineError::NulByte { what: "an argument" });
+            return Err(EngineError::NulByte {
+                what: "an argument",
+            });
         }
         let id = new_id()?;
-        let name = request.name.as_deref().map(|name| names::reserve(&engine.paths, name, &engine.owner, &id));
+        let name = request
+            .name
+            .as_deref()
+            .map(|name| names::reserve(&engine.paths, name, &engine.owner, &id));
         let name = name.transpose()?;
         let mut on_record = 0;
         for (flag, holds) in [
@@ -100,7 +109,9 @@ impl Prepared {
         ] {
             on_record |= if holds { flag } else { 0 };
         }
-        let slot = engine.owner.claim(id.as_bytes().try_into().expect("64 digits"), on_record)?;
+        let slot = engine
+            .owner
+            .claim(id.as_bytes().try_into().expect("64 digits"), on_record)?;
 
         let range = engine.spawner.free_range(&self.plan);
         let new_base = match (range, self.plan.userns()) {
@@ -116,7 +127,11 @@ impl Prepared {
         let asked = spawner::Request {
             id,
             args: request.args,
-            streams: [request.stdin.into(), request.stdout.into(), request.stderr.into()],
+            streams: [
+                request.stdin.into(),
+                request.stdout.into(),
+                request.stderr.into(),
+            ],
             slot,
             new_base,
             timed: request.timed,
@@ -124,7 +139,14 @@ impl Prepared {
         };
         let began = Instant::now();
         let started = engine.spawner.launch(&self.plan, asked, range, &opened)?;
-        Ok(Container::new(Arc::clone(self), started, reader, name, began, request.timed))
+        Ok(Container::new(
+            Arc::clone(self),
+            started,
+            reader,
+            name,
+            began,
+            request.timed,
+        ))
     }
 
     /// Detached copies of the layers, for a new range, and of the binds: only this thread sees the host's mounts.
@@ -132,12 +154,18 @@ impl Prepared {
         let mut opened = Vec::new();
         if layers {
             for path in self.plan.layers() {
-                let failed = |errno| EngineError::Bind { path: path.clone(), errno };
+                let failed = |errno| EngineError::Bind {
+                    path: path.clone(),
+                    errno,
+                };
                 opened.push(mount::clone_path(path, false).map_err(failed)?);
             }
         }
         for bind in self.plan.binds() {
-            let failed = |errno| EngineError::Bind { path: bind.source.clone(), errno };
+            let failed = |errno| EngineError::Bind {
+                path: bind.source.clone(),
+                errno,
+            };
             opened.push(mount::clone_path(&bind.source, bind.recursive).map_err(failed)?);
         }
         Ok(opened)
@@ -150,9 +178,16 @@ fn new_id() -> Result<String, EngineError> {
     let read = std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
     read.map_err(|error| {
         let errno = nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0));
-        EngineError::System { operation: "read /dev/urandom", errno }
+        EngineError::System {
+            operation: "read /dev/urandom",
+            errno,
+        }
     })?;
-    Ok(bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(b"0123456789abcdef"[digit as usize])).collect())
+    Ok(bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(b"0123456789abcdef"[digit as usize]))
+        .collect())
 }
 
 /// For tests that kill the caller at a step: the step to pause at.

@@ -20,8 +20,9 @@ pub(super) fn to_generate(options: &Checked, possible: &[&'static str]) -> Vec<&
 }
 
 /// The names of loopback, as Docker writes them; without an address of its own the container's
-/// name means loopback.
-pub fn hosts(hostname: &str) -> String {
+/// name, where it is known before the container is, means loopback.
+pub fn hosts(hostname: Option<&str>) -> String {
+    let own = hostname.map(|name| format!("127.0.1.1\t{name}\n")).unwrap_or_default();
     format!(
         "127.0.0.1\tlocalhost\n\
          ::1\tlocalhost ip6-localhost ip6-loopback\n\
@@ -29,7 +30,7 @@ pub fn hosts(hostname: &str) -> String {
          ff00::\tip6-mcastprefix\n\
          ff02::1\tip6-allnodes\n\
          ff02::2\tip6-allrouters\n\
-         127.0.1.1\t{hostname}\n"
+         {own}"
     )
 }
 

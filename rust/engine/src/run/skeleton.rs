@@ -184,7 +184,7 @@ impl<'a> Skeleton<'a> {
         for name in list.split(',').filter(|name| !name.is_empty()) {
             let path = Path::new("/etc").join(name);
             let contents = match name {
-                "hosts" => etc::hosts(hostname.as_deref().unwrap_or("localhost")).into_bytes(),
+                "hosts" => etc::hosts(hostname.as_deref()).into_bytes(),
                 "hostname" => hostname
                     .as_deref()
                     .map(etc::hostname)

@@ -148,7 +148,7 @@ fn network_hostname_and_annotations() {
         ),
         (Some(""), Some("host"))
     );
-    assert!(etc::hosts("web").ends_with("127.0.1.1\tweb\n"));
+    assert!(etc::hosts(Some("web")).ends_with("127.0.1.1\tweb\n"));
     assert_eq!(etc::hostname("web"), "web\n");
     assert_eq!(
         etc::resolv_conf(Network::Host, b"nameserver 9.9.9.9\n"),

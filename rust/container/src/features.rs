@@ -10,6 +10,8 @@ pub struct Features {
     pub detached_layers: bool,
     /// tmpfs can be id-mapped (6.3); else device nodes are nobody's, which harms nothing.
     pub idmapped_tmpfs: bool,
+    /// Overlay takes id-mapped layers (5.19); else containers have the caller's ids.
+    pub idmapped_layers: bool,
 }
 
 impl Features {
@@ -19,7 +21,23 @@ impl Features {
         Features {
             detached_layers: detached_layers().is_some(),
             idmapped_tmpfs: release() >= (6, 3),
+            idmapped_layers: release() >= (5, 19),
         }
+    }
+
+    /// As if the kernel lacked those named, in the spelling of the fields, with commas between: to try the
+    /// fallbacks on a kernel that has them.
+    #[must_use]
+    pub fn without(mut self, names: &str) -> Features {
+        for name in names.split(',') {
+            match name {
+                "detached_layers" => self.detached_layers = false,
+                "idmapped_tmpfs" => self.idmapped_tmpfs = false,
+                "idmapped_layers" => self.idmapped_layers = false,
+                _ => {}
+            }
+        }
+        self
     }
 }
 

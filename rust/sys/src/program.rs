@@ -31,6 +31,8 @@ pub enum OnError {
     Ignore = 1,
     /// ENOENT is of no matter (a path to mask that this kernel does not have).
     IgnoreMissing = 2,
+    /// ENOSYS is of no matter (a kernel built without that part).
+    IgnoreUnsupported = 3,
 }
 
 /// Steps that are not one system call; numbers above every system call's.
@@ -102,6 +104,7 @@ impl Default for Record {
 const ENOENT: i32 = 2;
 const EACCES: i32 = 13;
 const ENOTDIR: i32 = 20;
+const ENOSYS: i32 = 38;
 
 #[inline(always)]
 unsafe fn call(nr: u32, a: [u64; 6]) -> isize {
@@ -155,6 +158,7 @@ pub unsafe fn run(steps: &[Step], data: *const u8, slots: *mut u64, record: *mut
                 match step.on_error {
                     OnError::Ignore => continue,
                     OnError::IgnoreMissing if errno == ENOENT => continue,
+                    OnError::IgnoreUnsupported if errno == ENOSYS => continue,
                     _ => {}
                 }
                 core::ptr::write_volatile(&raw mut (*record).errno, errno);

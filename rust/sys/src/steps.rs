@@ -391,11 +391,21 @@ impl Builder {
         )
     }
 
-    /// PR_SET_DUMPABLE to 1: an id change clears the flag in the memory shared with the caller.
-    pub fn dumpable(&mut self) -> &mut Self {
+    /// PR_SET_DUMPABLE to the value in a slot: an id change clears the flag in the memory shared with the caller.
+    pub fn dumpable(&mut self, value: Slot) -> &mut Self {
         self.call(
             nr::PRCTL,
-            [4.into(), 1.into(), 0.into(), 0.into(), 0.into()],
+            [4.into(), value.into(), 0.into(), 0.into(), 0.into()],
+        )
+    }
+
+    /// A new session keyring (keyctl(2), KEYCTL_JOIN_SESSION_KEYRING): the caller's keys are the caller's.
+    pub fn new_session_keyring(&mut self) -> &mut Self {
+        self.step(
+            nr::KEYCTL,
+            [1.into(), 0.into()],
+            OnError::IgnoreUnsupported,
+            None,
         )
     }
 

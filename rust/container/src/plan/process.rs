@@ -97,6 +97,7 @@ impl Compiler<'_> {
             b.label("enter", "user namespace")
                 .setns(slots::USERNS, flags::NEWUSER);
         }
+        b.label("new keyring", "").new_session_keyring();
         b.label("drop capabilities", "bounding set")
             .keep_bounding(keep);
         b.label("stdio", "");
@@ -123,7 +124,7 @@ impl Compiler<'_> {
             process.inheritable.bits(),
         );
         b.label("set ids", "afterwards")
-            .dumpable()
+            .dumpable(slots::DUMPABLE)
             .die_with_parent();
         if process.no_new_privileges {
             b.label("no new privileges", "").no_new_privs();

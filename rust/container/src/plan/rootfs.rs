@@ -3,6 +3,7 @@
 use super::{Compiler, Storage};
 use crate::slots;
 use fastbox_sys::builder::{Arg, Builder, Program};
+use fastbox_sys::program::OnError;
 use fastbox_sys::steps::attr;
 
 impl Compiler<'_> {
@@ -29,7 +30,6 @@ impl Compiler<'_> {
             }
             if let Some((dir, upper, work)) = upper {
                 let (upper_fd, work_fd) = (b.slot(), b.slot());
-                const O_PATH_DIRECTORY: i32 = 0o10000000 | 0o200000;
                 b.open(Some(dir), upper, O_PATH_DIRECTORY, upper_fd).open(
                     Some(dir),
                     work,
@@ -57,24 +57,27 @@ impl Compiler<'_> {
     /// Into the root. The old one, an empty tmpfs, stays behind under /proc where proc hides it for good: nobody in
     /// the container may unmount in a mount namespace that is the host's, and a umount here would cost 150 µs.
     pub(super) fn enter_root(&mut self, read_only: bool) {
-        let detached = self.choices.features.detached_layers;
-        if !detached {
-            self.attached_root(read_only);
+        if self.choices.features.detached_layers {
+            self.child
+                .label("enter root", "/")
+                .attach(slots::ROOT, "/r")
+                .fchdir(slots::ROOT)
+                .pivot_root(".", "proc")
+                .chdir("/");
+            return;
         }
-        let b = &mut self.child;
-        b.label("enter root", "/")
-            .attach(slots::ROOT, "/r")
-            .fchdir(slots::ROOT)
+        self.attached_root(read_only);
+        self.child
+            .label("enter root", "/")
+            .chdir("/r")
             .pivot_root(".", "proc")
-            .chdir("/");
-        if !detached {
+            .chdir("/")
             // Here the old root holds the layers themselves.
-            b.detach("/proc");
-        }
+            .detach("/proc");
     }
 
-    /// For kernels whose overlay takes paths only: the layers are attached in the lean root, under short names
-    /// (one option of fsconfig(2) ends at 256 bytes).
+    /// For kernels whose overlay takes paths only: the layers are attached in the lean root, under numbers, and the
+    /// overlay is made by mount(2), whose options may be long (4 KiB; a value of fsconfig(2) ends at 256 bytes).
     fn attached_root(&mut self, read_only: bool) {
         let b = &mut self.child;
         b.label("root file system", "layers");
@@ -83,40 +86,42 @@ impl Compiler<'_> {
         }
         let mut names: Vec<String> = (0..self.choices.layers.len())
             .rev()
-            .map(|n| n.to_string())
+            .map(|n| format!("/{n}"))
             .collect();
         if names.len() == 1 {
             // Overlay without an upper wants two layers: an empty directory is the second.
-            names.push("r".into());
+            names.push("/e".into());
         }
-        b.label("root file system", "overlay");
-        let context = b.slot();
-        b.fsopen("overlay", context)
-            .fsconfig(context, "lowerdir", names.join(":").as_str());
+        let mut options = format!("lowerdir={}", names.join(":"));
         if !read_only {
+            options.push_str(",upperdir=upper,workdir=work,volatile");
+            b.label("root file system", "upper");
             match self.choices.storage {
-                Storage::Disk => b.attach(slots::UPPERS, "/u"),
-                Storage::Memory(_) => b.attach(TMPFS, "/u"),
+                // The directory of all uppers is there in every lean namespace.
+                Storage::Disk => {
+                    let own = b.slot();
+                    b.chdir("/u")
+                        .open(None, slots::ID, O_PATH_DIRECTORY, own)
+                        .fchdir(own)
+                        .close(own)
+                        .reuse_slots(own)
+                }
+                Storage::Memory(_) => b.attach(TMPFS, "/u").chdir("/u"),
             };
-            let (upper, work) = match self.choices.storage {
-                Storage::Disk => (Arg::Slot(slots::UPPER), Arg::Slot(slots::WORK)),
-                Storage::Memory(_) => ("upper".into(), "work".into()),
-            };
-            b.chdir("/u")
-                .fsconfig(context, "upperdir", upper)
-                .fsconfig(context, "workdir", work)
-                .chdir("/");
-            b.fsconfig_flag(context, "volatile");
         }
-        b.fsconfig_create(context)
-            .fsmount(
-                context,
-                if read_only { attr::RDONLY } else { 0 },
-                slots::ROOT,
-            )
-            .close(context);
+        let flags = if read_only { attr::RDONLY } else { 0 };
+        b.label("root file system", "overlay").mount(
+            "overlay",
+            "/r",
+            "overlay",
+            flags,
+            options.as_str(),
+            OnError::Fail,
+        );
     }
 }
+
+const O_PATH_DIRECTORY: i32 = 0o10000000 | 0o200000;
 
 /// Where the outside program leaves the tmpfs that holds upper and work.
 const TMPFS: fastbox_sys::builder::Slot = fastbox_sys::builder::Slot(31);

@@ -143,6 +143,8 @@ struct Inside {
     uppers: OwnedFd,
     group: Option<OwnerGroup>,
     features: Features,
+    /// Whether this process's memory may be dumped; asked before the first child changes it for a moment.
+    dumpable: bool,
     programs: namespaces::Programs,
     kept: Mutex<HashMap<(u64, u32), Range>>,
     mounts: Mutex<HashMap<String, OwnedFd>>,

@@ -114,6 +114,7 @@ fn settle_in(
             _ => Some(OwnerGroup::create(&config.driver, &config.owner)?),
         },
         features,
+        dumpable: nix::sys::prctl::get_dumpable().unwrap_or(false),
         programs: namespaces::Programs::new(),
         kept: Mutex::new(HashMap::new()),
         mounts: Mutex::new(HashMap::new()),
@@ -314,6 +315,7 @@ impl Start<'_> {
                 .map_err(step("map ids", Path::new("/dev")))?;
         }
         launch.fd(slots::DEV, dev.as_fd());
+        launch.value(slots::DUMPABLE, inside.dumpable.into());
         launch.fd(slots::UPPERS, inside.uppers.as_fd());
         self.strings(&mut launch, request, &plan);
         let into = self.groups(&mut launch, request, &plan)?;

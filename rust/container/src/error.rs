@@ -83,6 +83,21 @@ impl ContainerError {
         move |errno| ContainerError::Spawner { operation, errno }
     }
 
+    /// Whether it says that this kernel, this user or a file system has no user namespaces or no id maps, rather
+    /// than that something went wrong (clone(2), mount_setattr(2)).
+    #[must_use]
+    pub fn lacks_id_maps(&self) -> bool {
+        use Errno::{EINVAL, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM};
+        matches!(
+            self,
+            ContainerError::Step {
+                step: "map ids" | "user namespace",
+                errno: EINVAL | ENOSPC | ENOSYS | EOPNOTSUPP | EPERM,
+                ..
+            }
+        )
+    }
+
     /// Docker's exit code for it: 127 not found, 126 cannot be executed, else 125.
     #[must_use]
     pub fn exit_code(&self) -> i32 {

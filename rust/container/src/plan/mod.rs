@@ -226,11 +226,6 @@ impl Plan {
         self.userns
     }
 
-    /// Whether the root is finished before the clone.
-    pub(crate) fn has_outside_root(&self, features: Features) -> bool {
-        features.detached_layers
-    }
-
     /// Whether the container writes to the disk.
     pub fn has_disk_upper(&self) -> bool {
         self.storage == Storage::Disk && !self.read_only

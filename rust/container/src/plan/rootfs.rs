@@ -20,7 +20,7 @@ impl Compiler<'_> {
                     Arg::Slot(slots::UPPER),
                     Arg::Slot(slots::WORK),
                 ),
-                Storage::Memory(_) => (TMPFS, Arg::from("upper"), Arg::from("work")),
+                Storage::Memory(_) => (slots::MEMORY, Arg::from("upper"), Arg::from("work")),
             });
             b.label("root file system", "overlay");
             let context = b.slot();
@@ -41,6 +41,9 @@ impl Compiler<'_> {
                 // Nobody reads this upper after the container: what was not synced cannot be missed.
                 b.fsconfig_flag(context, "volatile");
                 b.fsconfig_create(context).close(upper_fd).close(work_fd);
+                if dir == slots::MEMORY {
+                    b.close(dir);
+                }
             } else {
                 b.fsconfig_create(context);
             }
@@ -106,7 +109,7 @@ impl Compiler<'_> {
                         .close(own)
                         .reuse_slots(own)
                 }
-                Storage::Memory(_) => b.attach(TMPFS, "/u").chdir("/u"),
+                Storage::Memory(_) => b.attach(slots::MEMORY, "/u").chdir("/u"),
             };
         }
         let flags = if read_only { attr::RDONLY } else { 0 };
@@ -122,9 +125,6 @@ impl Compiler<'_> {
 }
 
 const O_PATH_DIRECTORY: i32 = 0o10000000 | 0o200000;
-
-/// Where the outside program leaves the tmpfs that holds upper and work.
-const TMPFS: fastbox_sys::builder::Slot = fastbox_sys::builder::Slot(31);
 
 /// Makes the directories the container's writes go to. The root directory is the range's: an upper that belonged to
 /// the caller would make all copies-up fail.
@@ -144,10 +144,10 @@ fn upper(b: &mut Builder, storage: Storage) {
                 ("mode", Arg::from("0755")),
                 ("size", Arg::from(size.as_str())),
             ];
-            b.filesystem("tmpfs", &options, 0, TMPFS);
-            b.mkdir(TMPFS, "upper", 0o755)
-                .mkdir(TMPFS, "work", 0o700)
-                .chown(TMPFS, "upper", slots::BASE);
+            b.filesystem("tmpfs", &options, 0, slots::MEMORY);
+            b.mkdir(slots::MEMORY, "upper", 0o755)
+                .mkdir(slots::MEMORY, "work", 0o700)
+                .chown(slots::MEMORY, "upper", slots::BASE);
         }
     }
 }

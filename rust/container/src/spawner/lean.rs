@@ -13,7 +13,14 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 /// Moves this thread, and those it starts, there.
-pub(super) fn enter(features: Features) -> Result<(), ContainerError> {
+///
+/// A kernel that takes detached layers can copy detached mounts too; for others `dev` and `uppers` are attached, and
+/// there are directories to attach layers on.
+pub(super) fn enter(
+    features: Features,
+    dev: &OwnedFd,
+    uppers: &OwnedFd,
+) -> Result<(), ContainerError> {
     let failed = ContainerError::spawner;
     unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_FS)
         .map_err(failed("unshare the mount namespace"))?;
@@ -27,7 +34,7 @@ pub(super) fn enter(features: Features) -> Result<(), ContainerError> {
     fchdir(&root).map_err(failed("enter a tmpfs"))?;
     let mut names = vec!["r".to_owned(), "old".to_owned()];
     if !features.detached_layers {
-        names.push("u".to_owned());
+        names.extend(["d", "e", "u"].map(str::to_owned));
         names.extend((0..MAX_LAYERS).map(|n| n.to_string()));
     }
     for name in &names {
@@ -38,7 +45,12 @@ pub(super) fn enter(features: Features) -> Result<(), ContainerError> {
     umount2("old", MntFlags::MNT_DETACH).map_err(failed("detach the old root"))?;
     nix::unistd::chdir("/").map_err(failed("enter the new root"))?;
     nix::unistd::unlinkat(&root, "old", nix::unistd::UnlinkatFlags::RemoveDir)
-        .map_err(failed("remove a directory"))
+        .map_err(failed("remove a directory"))?;
+    if !features.detached_layers {
+        mount::attach(dev, Path::new("/d")).map_err(failed("attach /dev"))?;
+        mount::attach(uppers, Path::new("/u")).map_err(failed("attach the uppers"))?;
+    }
+    Ok(())
 }
 
 /// The /dev that every container gets a copy of: Docker's nodes and links, read-only, empty mount points.

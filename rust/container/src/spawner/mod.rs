@@ -39,6 +39,8 @@ pub struct Config {
     pub uppers: PathBuf,
     /// The stub: its bytes.
     pub stub: Vec<u8>,
+    /// What the kernel can do.
+    pub features: Features,
 }
 
 /// Where one of a container's standard streams goes.
@@ -111,6 +113,8 @@ struct Worker {
 enum Job {
     Launch(Box<Request>, Arc<Plan>, u32),
     Launched(Result<Box<Launched>, ContainerError>),
+    Warm(Arc<Plan>, u32),
+    Warmed(Result<(), ContainerError>),
     Forget(u64),
 }
 
@@ -140,6 +144,8 @@ struct Inside {
     dev: OwnedFd,
     null: OwnedFd,
     stub: OwnedFd,
+    /// A pipe whose writing end nobody else has: its reader sees the end of this process.
+    alive: (OwnedFd, OwnedFd),
     uppers: OwnedFd,
     group: Option<OwnerGroup>,
     features: Features,
@@ -228,10 +234,32 @@ impl Spawner {
         std::mem::take(&mut lock(&self.shared.released))
     }
 
+    /// Whether a launch in `range` needs copies of the layers.
+    pub fn wants_layers(&self, range: Option<u32>) -> bool {
+        range.is_none() || !self.features().detached_layers
+    }
+
+    /// Makes the range of ids that begins with `base` for the first container of a plan, and tries whether the
+    /// layers and binds can be mapped to it. `opened` is a detached copy of each layer and each bind.
+    ///
+    /// # Errors
+    /// What the kernel refused ([`ContainerError::lacks_id_maps`]). Nothing of the range is left then.
+    pub fn warm(
+        &self,
+        plan: &Arc<Plan>,
+        base: u32,
+        opened: &[BorrowedFd<'_>],
+    ) -> Result<(), ContainerError> {
+        match self.ask(Job::Warm(Arc::clone(plan), base), true, opened)?.0 {
+            Some(Job::Warmed(made)) => made,
+            _ => Err(ContainerError::spawner("reach the spawner")(Errno::EPIPE)),
+        }
+    }
+
     /// Starts a container and returns when its program runs.
     ///
-    /// `range` is what [`Spawner::free_range`] gave; without one, `opened` begins with a detached copy of each layer.
-    /// A detached copy of each bind follows.
+    /// `range` is what [`Spawner::free_range`] gave. `opened` begins with a detached copy of each layer where
+    /// [`Spawner::wants_layers`] says so. A detached copy of each bind follows.
     ///
     /// # Errors
     /// The step that failed. Nothing of the container is left then.

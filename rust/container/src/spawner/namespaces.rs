@@ -27,6 +27,7 @@ impl Programs {
         let mut hold = Builder::new();
         hold.label("user namespace", "hold")
             .die_with_parent()
+            .dup(slots::STDIO[0], 0)
             .execveat(slots::ROOT, slots::ARGV, slots::ENVP);
         let mut network = Builder::new();
         network
@@ -59,6 +60,7 @@ pub(super) fn user(
     };
     let mut launch = Launch::new();
     launch.fd(slots::ROOT, inside.stub.as_fd());
+    launch.fd(slots::STDIO[0], inside.alive.0.as_fd());
     launch.array(slots::ARGV, vec![CString::from(c"fastbox-stub")]);
     launch.array(slots::ENVP, Vec::new());
     let pid = AtomicI32::new(0);

@@ -6,7 +6,6 @@ use super::{
 };
 use crate::cgroup::{Join, OwnerGroup};
 use crate::error::ContainerError;
-use crate::features::Features;
 use crate::plan::{Plan, Process, Userns};
 use crate::slots;
 use fastbox_sys::builder::Program;
@@ -91,7 +90,7 @@ fn settle_in(
         .map_err(failed("block signals"))?;
     channel::own_file_table(&ends.iter().collect::<Vec<_>>())
         .map_err(failed("part the file table"))?;
-    let features = Features::probe();
+    let features = config.features;
     let directory = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let proc = nix::fcntl::open("/proc", directory, Mode::empty()).map_err(failed("open /proc"))?;
     let dev = lean::dev()?;
@@ -106,6 +105,7 @@ fn settle_in(
         null,
         dev,
         proc,
+        alive: nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed("make a pipe"))?,
         stub: channel::sealed_program(&config.stub).map_err(failed("copy the stub"))?,
         uppers: mount::clone_path(&config.uppers, false)
             .map_err(failed("open the directory for uppers"))?,
@@ -119,7 +119,7 @@ fn settle_in(
         kept: Mutex::new(HashMap::new()),
         mounts: Mutex::new(HashMap::new()),
     };
-    lean::enter(features)?;
+    lean::enter(features, &inside.dev, &inside.uppers)?;
     Ok(Shared {
         ranges: Mutex::new(HashMap::new()),
         released: Mutex::new(Vec::new()),
@@ -164,7 +164,18 @@ fn work(shared: &Arc<Shared>, channel: &Channel, job: &JobCell) {
                 });
                 (Job::Forget(plan), Vec::new())
             }
-            other @ Job::Launched(_) => (other, Vec::new()),
+            Job::Warm(plan, base) => {
+                let mut start = Start {
+                    shared,
+                    stack: &mut stack,
+                    plan: &plan,
+                    base,
+                    timings: Vec::new(),
+                    timed: false,
+                };
+                (Job::Warmed(start.warm(fds)), Vec::new())
+            }
+            other @ (Job::Launched(_) | Job::Warmed(_)) => (other, Vec::new()),
         };
         *lock(job) = Some(answer);
         let fds: Vec<BorrowedFd<'_>> = back.iter().map(AsFd::as_fd).collect();
@@ -227,10 +238,13 @@ impl Start<'_> {
         opened: &mut Vec<OwnedFd>,
     ) -> Result<(i32, Vec<OwnedFd>, [bool; 3]), ContainerError> {
         let shared = self.shared;
+        let mut layers = Vec::new();
+        if fresh || !shared.inside.features.detached_layers {
+            layers = self.layers(opened);
+        }
         if fresh {
-            let binds = opened.split_off(self.plan.layers.len().min(opened.len()));
-            let layers = std::mem::replace(opened, binds);
-            self.timed("user namespace", |start| start.new_range(layers))?;
+            let range = self.timed("user namespace", |start| start.new_range(&mut layers))?;
+            lock(&shared.inside.kept).insert((self.plan.id, self.base), range);
         }
         let key = (self.plan.id, self.base);
         let userns = lock(&shared.inside.kept)
@@ -244,28 +258,59 @@ impl Start<'_> {
                 Ok(group.make(&request.id, &start.plan.limits)?)
             })?;
         }
-        self.start(request, std::mem::take(opened), network)
+        self.start(request, layers, std::mem::take(opened), network)
     }
 
-    /// Maps the ids of the layers that came with the request, and keeps them for later containers of the plan.
-    fn new_range(&mut self, layers: Vec<OwnedFd>) -> Result<(), ContainerError> {
+    /// Makes a range that the first container will find.
+    fn warm(&mut self, mut opened: Vec<OwnedFd>) -> Result<(), ContainerError> {
+        let mut layers = self.layers(&mut opened);
+        let range = self.new_range(&mut layers)?;
+        self.map(&layers, range.userns.as_deref())?;
+        let plan = Arc::clone(self.plan);
+        self.binds(&mut Launch::new(), &opened, &plan, range.userns.as_deref())?;
+        lock(&self.shared.inside.kept).insert((plan.id, self.base), range);
+        let mut ranges = lock(&self.shared.ranges);
+        ranges.entry(plan.id).or_default().push(self.base);
+        Ok(())
+    }
+
+    /// The layers that came first; the binds stay.
+    fn layers(&self, opened: &mut Vec<OwnedFd>) -> Vec<OwnedFd> {
+        let binds = opened.split_off(self.plan.layers.len().min(opened.len()));
+        std::mem::replace(opened, binds)
+    }
+
+    fn map(&self, layers: &[OwnedFd], userns: Option<&OwnedFd>) -> Result<(), ContainerError> {
+        for (layer, path) in layers.iter().zip(&self.plan.layers) {
+            mount::set_attributes(layer, attr::RDONLY, userns.map(|fd| fd as &dyn AsFd), false)
+                .map_err(step("map ids", path))?;
+        }
+        Ok(())
+    }
+
+    /// A range, which keeps the layers for later containers of the plan, their ids mapped; but where the kernel
+    /// wants them attached, each container uses copies up.
+    fn new_range(&mut self, layers: &mut Vec<OwnedFd>) -> Result<Range, ContainerError> {
         let inside = &self.shared.inside;
         let userns = match self.plan.userns {
             Userns::Host => None,
             Userns::Late => Some(Arc::new(namespaces::user(inside, self.stack, self.base)?)),
         };
-        for (layer, path) in layers.iter().zip(&self.plan.layers) {
-            let map = userns.as_deref().map(|fd| fd as &dyn AsFd);
-            mount::set_attributes(layer, attr::RDONLY, map, false)
-                .map_err(step("map ids", path))?;
+        let mut range = Range {
+            userns,
+            layers: Vec::new(),
+        };
+        if inside.features.detached_layers {
+            range.layers = std::mem::take(layers);
+            self.map(&range.layers, range.userns.as_deref())?;
         }
-        lock(&inside.kept).insert((self.plan.id, self.base), Range { userns, layers });
-        Ok(())
+        Ok(range)
     }
 
     fn start(
         &mut self,
         request: &Request,
+        layers: Vec<OwnedFd>,
         binds: Vec<OwnedFd>,
         network: Option<network::Pending>,
     ) -> Result<(i32, Vec<OwnedFd>, [bool; 3]), ContainerError> {
@@ -297,7 +342,8 @@ impl Start<'_> {
             errno: Errno::ENOENT,
         })?;
 
-        for (index, layer) in range.layers.iter().enumerate() {
+        self.map(&layers, range.userns.as_deref())?;
+        for (index, layer) in range.layers.iter().chain(&layers).enumerate() {
             launch.fd(slots::layer(index), layer.as_fd());
         }
         if let Some(userns) = &range.userns {
@@ -326,9 +372,12 @@ impl Start<'_> {
         self.note(&plan.outside, launch.take_times());
         outside.map_err(|failure| failed(&plan.outside, failure))?;
         // Held here, not in the child's slots alone: closed when the container has its own hold on it.
-        let _root = plan
-            .has_outside_root(inside.features)
-            .then(|| launch.keep_fd(slots::ROOT));
+        let made = if inside.features.detached_layers {
+            slots::ROOT
+        } else {
+            slots::MEMORY
+        };
+        let _made = launch.keep_fd(made);
 
         let (theirs, ours, pipes) = self.streams(request, &plan)?;
         for (slot, fd) in slots::STDIO.iter().zip(&theirs) {

@@ -48,14 +48,15 @@ fn program(name: &str) -> PathBuf {
 /// What could not be had of store, run directory, control groups or kernel.
 pub fn engine() -> Result<Arc<Engine>, EngineError> {
     static ENGINE: PerProcess<Arc<Engine>> = PerProcess::new();
-    ENGINE
-        .get_or_make(|| Engine::start().map(Arc::new))
-        .cloned()
+    ENGINE.get_or_make(|| Engine::at(Paths::find()?)).cloned()
 }
 
 impl Engine {
-    fn start() -> Result<Engine, EngineError> {
-        let paths = Paths::find()?;
+    /// An engine that keeps its things in `paths`, beside this process's own. Its threads live as long as the process.
+    ///
+    /// # Errors
+    /// As [`engine`].
+    pub fn at(paths: Paths) -> Result<Arc<Engine>, EngineError> {
         let driver = Driver::probe();
         let store = Store::open(paths.root())?;
         // What dead processes left is cleared before more is added.
@@ -72,7 +73,7 @@ impl Engine {
             stub,
         };
         let spawner = Spawner::start(config)?;
-        Ok(Engine {
+        Ok(Arc::new(Engine {
             pid: std::process::id(),
             ids: Ids::new(paths.run()),
             paths,
@@ -80,7 +81,7 @@ impl Engine {
             driver,
             owner,
             spawner,
-        })
+        }))
     }
 
     /// The image store.

@@ -5,9 +5,11 @@ use super::ids::Ids;
 use crate::owner::{Owner, reconcile};
 use crate::paths::Paths;
 use fastbox_container::cgroup::Driver;
+use fastbox_container::features::Features;
 use fastbox_container::spawner::{Config, Spawner};
 use fastbox_image::Store;
 use fastbox_sys::per_process::PerProcess;
+use nix::errno::Errno;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -20,6 +22,7 @@ pub struct Engine {
     pub(super) owner: Arc<Owner>,
     pub(super) spawner: Spawner,
     pub(super) ids: Ids,
+    disk_uppers: OnceLock<Option<Errno>>,
 }
 
 static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
@@ -48,7 +51,9 @@ fn program(name: &str) -> PathBuf {
 /// What could not be had of store, run directory, control groups or kernel.
 pub fn engine() -> Result<Arc<Engine>, EngineError> {
     static ENGINE: PerProcess<Arc<Engine>> = PerProcess::new();
-    ENGINE.get_or_make(|| Engine::at(Paths::find()?)).cloned()
+    ENGINE
+        .get_or_make(|| Engine::at(Paths::find()?))
+        .cloned()
 }
 
 impl Engine {
@@ -66,11 +71,14 @@ impl Engine {
         let stub = program("fastbox-stub");
         let stub =
             std::fs::read(&stub).map_err(|source| EngineError::Program { path: stub, source })?;
+        // For tests and for a kernel whose new calls fail: the old ways are taken.
+        let without = std::env::var("FASTBOX_WITHOUT").unwrap_or_default();
         let config = Config {
             driver: Driver::probe(),
             owner: owner.id().to_owned(),
             uppers: owner.uppers()?.to_owned(),
             stub,
+            features: Features::probe().without(&without),
         };
         let spawner = Spawner::start(config)?;
         Ok(Arc::new(Engine {
@@ -81,7 +89,14 @@ impl Engine {
             driver,
             owner,
             spawner,
+            disk_uppers: OnceLock::new(),
         }))
+    }
+
+    /// Why what containers write cannot go to the store's disk, if it cannot.
+    pub(super) fn no_disk_uppers(&self) -> Option<Errno> {
+        let uppers = || self.owner.uppers().ok().and_then(super::upper::refused);
+        *self.disk_uppers.get_or_init(uppers)
     }
 
     /// The image store.

@@ -5,11 +5,13 @@ mod container;
 mod engine;
 mod error;
 mod exit;
+mod fit;
 mod ids;
 mod prepare;
 mod pump;
 mod skeleton;
 mod start;
+mod upper;
 
 pub use communicate::Communicated;
 pub use container::Container;

@@ -94,17 +94,16 @@ impl Engine {
             host_image.as_ref(),
             image.as_ref(),
         );
-        let plan = match made {
-            Ok(plan) => plan,
+        let (plan, notes) = match made {
+            Ok(fitting) => fitting,
             Err(error) => {
                 let _ = std::fs::remove_dir_all(&directory);
                 return Err(error);
             }
         };
-        let notes = notes(&plan, &options);
         let prepared = Prepared {
             engine: Arc::clone(self),
-            plan: Arc::new(plan),
+            plan,
             spec,
             notes,
             directory,
@@ -124,7 +123,7 @@ impl Engine {
         directory: &Path,
         host_image: Option<&host::HostImage>,
         image: Option<&Image>,
-    ) -> Result<Plan, EngineError> {
+    ) -> Result<(Arc<Plan>, Vec<String>), EngineError> {
         let of_image = image.map_or(&[][..], |image| &image.layers);
         let skeleton = Skeleton::new(directory.to_owned(), of_image)?;
         if let Some(host) = host_image {
@@ -156,12 +155,7 @@ impl Engine {
             foreign: host_image.map_or(Vec::new(), |host| skeleton::sources(&host.mounts)),
             features: self.spawner.features(),
         };
-        Ok(Plan::compile(
-            spec,
-            &choices,
-            &self.driver,
-            self.spawner.group(),
-        )?)
+        self.fit(spec, choices, options)
     }
 }
 
@@ -205,17 +199,4 @@ fn has_command(view: &ImageView) -> bool {
             .iter()
             .any(|list| list.as_ref().is_some_and(|list| !list.is_empty()))
     })
-}
-
-fn notes(plan: &Plan, options: &Checked) -> Vec<String> {
-    let mut notes: Vec<String> = plan
-        .limits()
-        .unavailable()
-        .iter()
-        .map(|missing| format!("no {missing}"))
-        .collect();
-    if plan.userns() == Userns::Host && options.userns.is_none() {
-        notes.push("no user namespace of its own, for it shares the host's network: root inside is root outside".into());
-    }
-    notes
 }

@@ -3,7 +3,7 @@
 use super::container::Container;
 use super::{EngineError, Prepared};
 use crate::owner::names;
-use fastbox_container::plan::Userns;
+use fastbox_container::plan::{Plan, Userns};
 use fastbox_container::spawner::{self, Stream};
 use fastbox_sys::journal::flags;
 use fastbox_sys::mount;
@@ -121,7 +121,7 @@ impl Prepared {
             }
             _ => 0,
         };
-        let opened = self.open(range.is_none())?;
+        let opened = open(&self.plan, engine.spawner.wants_layers(range))?;
         let opened: Vec<BorrowedFd<'_>> = opened.iter().map(AsFd::as_fd).collect();
         let reader = engine.spawner.reader(&id);
         let asked = spawner::Request {
@@ -149,27 +149,28 @@ impl Prepared {
         ))
     }
 
-    /// Detached copies of the layers, for a new range, and of the binds: only this thread sees the host's mounts.
-    fn open(&self, layers: bool) -> Result<Vec<OwnedFd>, EngineError> {
-        let mut opened = Vec::new();
-        if layers {
-            for path in self.plan.layers() {
-                let failed = |errno| EngineError::Bind {
-                    path: path.clone(),
-                    errno,
-                };
-                opened.push(mount::clone_path(path, false).map_err(failed)?);
-            }
-        }
-        for bind in self.plan.binds() {
+}
+
+/// Detached copies of a plan's layers, if wanted, and of its binds: only the caller's threads see the host's mounts.
+pub(super) fn open(plan: &Plan, layers: bool) -> Result<Vec<OwnedFd>, EngineError> {
+    let mut opened = Vec::new();
+    if layers {
+        for path in plan.layers() {
             let failed = |errno| EngineError::Bind {
-                path: bind.source.clone(),
+                path: path.clone(),
                 errno,
             };
-            opened.push(mount::clone_path(&bind.source, bind.recursive).map_err(failed)?);
+            opened.push(mount::clone_path(path, false).map_err(failed)?);
         }
-        Ok(opened)
     }
+    for bind in plan.binds() {
+        let failed = |errno| EngineError::Bind {
+            path: bind.source.clone(),
+            errno,
+        };
+        opened.push(mount::clone_path(&bind.source, bind.recursive).map_err(failed)?);
+    }
+    Ok(opened)
 }
 
 /// 64 hexadecimal digits at random.

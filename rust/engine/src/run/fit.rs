@@ -1,0 +1,89 @@
+//! A document made to fit this machine: what cannot be had of the defaults is left out, and said.
+
+use super::EngineError;
+use super::engine::Engine;
+use super::start::open;
+use super::upper;
+use crate::compose::annotation;
+use crate::options::Checked;
+use fastbox_container::ContainerError;
+use fastbox_container::plan::{Choices, Plan, Storage, Userns};
+use nix::errno::Errno;
+use oci_spec::runtime::Spec;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+
+impl Engine {
+    /// Compiles a plan that this machine can carry out, its first range of ids ready; and what it lacks.
+    pub(super) fn fit(
+        &self,
+        spec: &mut Spec,
+        mut choices: Choices,
+        options: &Checked,
+    ) -> Result<(Arc<Plan>, Vec<String>), EngineError> {
+        let mut notes = Vec::new();
+        if choices.storage == Storage::Disk
+            && !options.read_only
+            && let Some(errno) = self.no_disk_uppers()
+        {
+            let size = upper::half_of_memory();
+            choices.storage = Storage::Memory(size);
+            annotate(spec, annotation::STORAGE_SIZE, &size.to_string());
+            notes.push(format!(
+                "what it writes is kept in memory, at most {size} bytes: {} cannot be under an overlay ({errno})",
+                self.paths.uppers().display()
+            ));
+        }
+        let mut plan = self.compiled(spec, &choices)?;
+        if plan.userns() == Userns::Late
+            && let Err(error) = self.warm(&plan)
+        {
+            match &error {
+                EngineError::Container(lack)
+                    if lack.lacks_id_maps() && options.userns.is_none() => {}
+                _ => return Err(error),
+            }
+            choices.userns = Userns::Host;
+            annotate(spec, annotation::USERNS, "host");
+            plan = self.compiled(spec, &choices)?;
+            notes.push(format!(
+                "no user namespace of its own ({error}): root inside is root outside"
+            ));
+        } else if plan.userns() == Userns::Host && options.userns.is_none() {
+            notes.push("no user namespace of its own, for it shares the host's network: root inside is root outside".into());
+        }
+        let limits = plan.limits().unavailable().iter();
+        notes.extend(limits.map(|missing| format!("no {missing}")));
+        Ok((plan, notes))
+    }
+
+    fn compiled(&self, spec: &Spec, choices: &Choices) -> Result<Arc<Plan>, EngineError> {
+        let plan = Plan::compile(spec, choices, &self.driver, self.spawner.group())?;
+        Ok(Arc::new(plan))
+    }
+
+    /// Makes the range of the plan's first container: the way to find out whether its files can have one.
+    fn warm(&self, plan: &Arc<Plan>) -> Result<(), EngineError> {
+        if !self.spawner.features().idmapped_layers {
+            return Err(EngineError::Container(ContainerError::Step {
+                step: "map ids",
+                target: "of layers under an overlay".into(),
+                errno: Errno::EINVAL,
+            }));
+        }
+        let opened = open(plan, true)?;
+        let opened: Vec<BorrowedFd<'_>> = opened.iter().map(AsFd::as_fd).collect();
+        self.ids.give_back(self.spawner.take_released());
+        let base = self.ids.take()?;
+        self.spawner
+            .warm(plan, base, &opened)
+            .inspect_err(|_| self.ids.give_back([base]))?;
+        Ok(())
+    }
+}
+
+fn annotate(spec: &mut Spec, key: &str, value: &str) {
+    let mut annotations = spec.annotations().clone().unwrap_or_default();
+    annotations.insert(key.to_owned(), value.to_owned());
+    spec.set_annotations(Some(annotations));
+}

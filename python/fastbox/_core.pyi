@@ -86,7 +86,7 @@ class Completed(Generic[_T]):
     def check_returncode(self) -> None:
         """Raises ExitError if the exit code is not 0."""
     @classmethod
-    def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
 
 @final
 class Plan:

@@ -100,8 +100,10 @@ def _fail(message: str, code: int) -> int:
 
 def _open_standard_streams() -> None:
     """Opens what is closed of them: the engine's own files must not land there."""
-    for number in range(3):
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+            # Python found it closed, and has none.
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))

@@ -1,0 +1,61 @@
+"""A store and a run directory of the tests' own, the images they use, and the audit at the end."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import roots
+from audit import Audit
+from needs import needs
+
+# Before anything starts the engine, and short: a socket's path has room for 107 bytes.
+_HOME = Path(tempfile.mkdtemp(prefix="fastbox-tests-"))
+os.environ["FASTBOX_ROOT"] = str(_HOME / "root")
+os.environ["FASTBOX_RUN"] = str(_HOME / "run")
+
+_SEED = int(os.environ.get("FASTBOX_SEED") or random.SystemRandom().randrange(1 << 32))
+
+
+def pytest_report_header() -> str:
+    """What to set to draw the same sample again."""
+    return f"FASTBOX_SEED={_SEED}"
+
+
+def pytest_unconfigure() -> None:
+    """The images go last: the engine of this process holds some."""
+    shutil.rmtree(_HOME, ignore_errors=True)
+
+
+@pytest.fixture
+def dice(request: pytest.FixtureRequest) -> random.Random:
+    """Random numbers of the printed seed, the same for a test whichever others run."""
+    return random.Random(f"{_SEED} {request.node.nodeid}")
+
+
+@pytest.fixture(scope="session")
+def audit() -> Audit:
+    """What there was before the first container of this session."""
+    return Audit(_HOME / "root", _HOME / "run")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left(audit: Audit) -> Iterator[None]:
+    """Fails the last test if anything of all the session's containers is left."""
+    yield
+    left = audit.leaks()
+    assert not left, "\n".join(left)
+
+
+@pytest.fixture(scope="session")
+def busybox() -> str:
+    """The name of an image of a small root."""
+    needs("busybox")
+    import fastbox
+
+    return fastbox.import_image(roots.busybox(), "busybox").name

@@ -68,6 +68,16 @@ pub enum ContainerError {
     /// A control group could not be made.
     #[error(transparent)]
     Cgroup(#[from] CgroupError),
+    /// An ordinary user is not allowed what stands in for root's rights.
+    #[error(
+        "an ordinary user's containers need a user namespace, which is refused here ({errno}); {remedy}"
+    )]
+    NoUserNamespace {
+        /// What the kernel said.
+        errno: Errno,
+        /// What can be done.
+        remedy: String,
+    },
     /// The threads that start containers could not be started, or ended.
     #[error("cannot {operation}: {errno}")]
     Spawner {

@@ -30,10 +30,18 @@ pub const BASE: Slot = Slot(16);
 /// Whether the caller's memory may be dumped (PR_SET_DUMPABLE): what to set it back to.
 pub const DUMPABLE: Slot = Slot(17);
 /// A new tmpfs for what the container writes.
-pub const MEMORY: Slot = Slot(17);
+pub const MEMORY: Slot = Slot(18);
 /// cgroup v1: directories, and the path of `tasks` in each.
 pub const CGROUP_DIRS: [Slot; 5] = [Slot(20), Slot(21), Slot(22), Slot(23), Slot(24)];
 pub const CGROUP_TASKS: [Slot; 5] = [Slot(25), Slot(26), Slot(27), Slot(28), Slot(29)];
+
+/// An ordinary user's containers, which no hierarchy of version 1 is open to: the clone_args of the second clone,
+/// pipes whose ends inside are given to the container's user, the tmpfs on which the root is put together, and
+/// copies of the host's device nodes.
+pub const INNER: Slot = Slot(20);
+pub const PIPES: [Slot; 3] = [Slot(21), Slot(22), Slot(23)];
+pub const STAGE: Slot = Slot(24);
+pub const NODES: [Slot; 6] = [Slot(25), Slot(26), Slot(27), Slot(28), Slot(29), Slot(30)];
 
 const LAYERS: u8 = 32;
 const BINDS: u8 = 160;

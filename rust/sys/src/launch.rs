@@ -201,7 +201,8 @@ impl Launch {
         let announce = flags::PIDFD | flags::PARENT_SETTID;
         if doubled {
             // The pidfd of the inner child must land in this table: the outer one shares it, the inner gets a copy.
-            args.flags |= flags::FILES;
+            // On record until the inner one is: a kill of the caller between the two leaves neither.
+            args.flags |= flags::FILES | flags::PARENT_SETTID;
             self.inner.flags |= flags::VM | flags::VFORK | flags::PARENT | announce;
             (self.inner.pidfd, self.inner.parent_tid) = (args.pidfd, args.parent_tid);
         } else {

@@ -288,6 +288,21 @@ impl Builder {
         )
     }
 
+    /// symlinkat(2) below the directory in `dir`.
+    pub fn symlink(&mut self, target: &str, dir: Slot, path: &str) -> &mut Self {
+        self.call(nr::SYMLINKAT, [target.into(), dir.into(), path.into()])
+    }
+
+    /// fchown(2) to ids as this process sees them. A slot without an fd is of no matter.
+    pub fn chown_fd(&mut self, fd: Slot, uid: u32, gid: u32) -> &mut Self {
+        self.step(
+            nr::FCHOWN,
+            [fd.into(), uid.into(), gid.into()],
+            OnError::Ignore,
+            None,
+        )
+    }
+
     /// fchdir(2).
     pub fn fchdir(&mut self, fd: Slot) -> &mut Self {
         self.call(nr::FCHDIR, [fd.into()])

@@ -2,6 +2,7 @@
 
 mod mounts;
 mod options;
+mod owned;
 mod process;
 mod rootfs;
 
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use mounts::Bind;
+pub(crate) use owned::{DEV_DIRECTORIES, DEV_LINKS};
 pub(crate) use process::Process;
 
 /// Whose ids a container's are.
@@ -25,6 +27,11 @@ pub enum Userns {
     Late,
     /// The caller's.
     Host,
+    /// An ordinary user's: a user namespace that owns the mounts, in which 0 is the user.
+    Owned {
+        /// How many ids it has, from 0 on: 1 where the user has no range.
+        ids: u32,
+    },
 }
 
 /// Where what the container writes goes.
@@ -167,12 +174,16 @@ impl Plan {
             unified_cgroups: driver.kind() == crate::cgroup::Kind::V2,
         };
         let process = Process::read(spec)?;
+        compiler.only_mapped_ids(&process)?;
         let outside = compiler.outside(read_only);
+        compiler.read_binds()?;
+        compiler.enter_owned();
         compiler.begin(group.map(|group| group.join(&limits)));
         compiler.enter_namespaces(network, own_network, linux.namespaces().iter().flatten());
         compiler.enter_root(read_only);
         compiler.mounts(network)?;
         compiler.hide(&linux);
+        compiler.leave_stage();
         compiler.become_process(
             &process,
             linux.seccomp().as_ref(),

@@ -7,7 +7,7 @@ use crate::slots;
 use fastbox_sys::builder::Arg;
 use fastbox_sys::program::OnError;
 use fastbox_sys::steps::attr;
-use oci_spec::runtime::{Linux, Mount};
+use oci_spec::runtime::Linux;
 use std::path::{Path, PathBuf};
 
 /// Something of the host that is bound into the container. The caller opens it for each launch.
@@ -27,13 +27,17 @@ pub struct Bind {
 
 impl Compiler<'_> {
     pub(super) fn mounts(&mut self, network: bool) -> Result<(), PlanError> {
+        let mut binds = 0;
         for mount in self.spec.mounts().iter().flatten() {
             let kind = mount.typ().as_deref().unwrap_or("none");
             let options = Options::read(mount)?;
             let target = text(mount.destination());
             self.child.label("mount", target.clone());
             match kind {
-                _ if options.bind => self.bind(mount, options.complete(mount)?, &target)?,
+                _ if options.bind => {
+                    self.bind(binds, &options, &target);
+                    binds += 1;
+                }
                 "proc" => self.plain("proc", options, &target),
                 // Without a network namespace of its own a container cannot mount sysfs: nothing of it is then shown.
                 "sysfs" if network || self.choices.userns == Userns::Host => {
@@ -42,6 +46,7 @@ impl Compiler<'_> {
                 "sysfs" => {}
                 "mqueue" => self.plain("mqueue", options, &target),
                 "devpts" => self.devpts(options, &target)?,
+                "tmpfs" if target == "/dev" && self.is_owned() => self.owned_dev(),
                 "tmpfs" if target == "/dev" => {
                     self.child.attach(slots::DEV, "/dev");
                 }
@@ -74,6 +79,7 @@ impl Compiler<'_> {
             match (key.as_str(), value.parse()) {
                 // "newinstance" is what every mount of devpts is by now.
                 ("newinstance", _) => {}
+                ("gid" | "uid", Ok(id)) if !self.is_mapped(id) => {}
                 ("gid" | "uid", Ok(id)) => list.push((key.as_str(), Arg::Slot(self.id_text(id)?))),
                 _ => list.push((key.as_str(), Arg::from(value.as_str()))),
             }
@@ -134,26 +140,38 @@ impl Compiler<'_> {
         }
     }
 
-    fn bind(&mut self, mount: &Mount, options: Options, target: &str) -> Result<(), PlanError> {
-        let index = self.binds.len();
-        if index == slots::MAX_BINDS {
-            return Err(PlanError::TooMany {
-                what: "binds",
-                count: index + 1,
-                most: slots::MAX_BINDS,
+    /// Lists what is bound, in the document's order.
+    pub(super) fn read_binds(&mut self) -> Result<(), PlanError> {
+        for mount in self.spec.mounts().iter().flatten() {
+            let options = Options::read(mount)?;
+            if !options.bind {
+                continue;
+            }
+            let options = options.complete(mount)?;
+            let index = self.binds.len();
+            if index == slots::MAX_BINDS {
+                return Err(PlanError::TooMany {
+                    what: "binds",
+                    count: index + 1,
+                    most: slots::MAX_BINDS,
+                });
+            }
+            let source = mount.source().clone().unwrap_or_default();
+            // What the image itself shows of the host keeps foreign ids: root inside is not its owner.
+            let idmapped =
+                self.choices.userns == Userns::Late && !self.choices.foreign.contains(&source);
+            self.binds.push(Bind {
+                source,
+                recursive: options.recursive,
+                attributes: options.attributes,
+                recursive_attributes: options.recursive_attributes,
+                idmapped,
             });
         }
-        let source = mount.source().clone().unwrap_or_default();
-        // What the image itself shows of the host keeps foreign ids: root inside is not its owner.
-        let idmapped =
-            self.choices.userns != Userns::Host && !self.choices.foreign.contains(&source);
-        self.binds.push(Bind {
-            source,
-            recursive: options.recursive,
-            attributes: options.attributes,
-            recursive_attributes: options.recursive_attributes,
-            idmapped,
-        });
+        Ok(())
+    }
+
+    fn bind(&mut self, index: usize, options: &Options, target: &str) {
         let at = self.child.slot();
         self.child
             .open_target(target, at)
@@ -164,7 +182,6 @@ impl Compiler<'_> {
             self.child
                 .mount("", target, "", propagation, Arg::Value(0), OnError::Fail);
         }
-        Ok(())
     }
 
     /// Masked and read-only paths. They lie in file systems of this kernel, so what kind of file each is can be seen

@@ -15,7 +15,7 @@ pub struct Process {
     pub(crate) env: Vec<String>,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
-    groups: Vec<u32>,
+    pub(super) groups: Vec<u32>,
     cwd: String,
     permitted: CapSet,
     effective: CapSet,
@@ -105,6 +105,12 @@ impl Compiler<'_> {
             b.dup(slot, number);
         }
         b.close_on_exec(3).reset_signals();
+        if matches!(self.choices.userns, Userns::Owned { ids } if ids > 1) {
+            // So that the program can open /dev/stdout, whatever its user.
+            for pipe in slots::PIPES {
+                b.chown_fd(pipe, process.uid, process.gid);
+            }
+        }
         b.label("change directory", process.cwd.clone())
             .chdir(&process.cwd);
         if let Some(mask) = process.umask {
@@ -115,8 +121,11 @@ impl Compiler<'_> {
             b.label("seccomp", "").seccomp(code);
         }
         b.label("set ids", format!("{}:{}", process.uid, process.gid));
-        b.setgroups(&process.groups)
-            .setids(process.uid, process.gid);
+        // Who has one id only may not call it (user_namespaces(7)), and has no group inside to set.
+        if self.choices.userns != (Userns::Owned { ids: 1 }) {
+            b.setgroups(&process.groups);
+        }
+        b.setids(process.uid, process.gid);
         b.label("set capabilities", "");
         b.capset(
             process.permitted.bits(),

@@ -10,6 +10,10 @@ impl Compiler<'_> {
     /// What is done before the clone: where the kernel takes open layers, the whole root.
     pub(super) fn outside(&self, read_only: bool) -> Program {
         let mut b = Builder::new();
+        if self.is_owned() {
+            // Without the right to mount there is nothing to do outside.
+            return b.finish();
+        }
         if !read_only {
             upper(&mut b, self.choices.storage);
         }
@@ -60,6 +64,9 @@ impl Compiler<'_> {
     /// Into the root. The old one, an empty tmpfs, stays behind under /proc where proc hides it for good: nobody in
     /// the container may unmount in a mount namespace that is the host's, and a umount here would cost 150 µs.
     pub(super) fn enter_root(&mut self, read_only: bool) {
+        if self.is_owned() {
+            return self.enter_owned_root(read_only);
+        }
         if self.choices.features.detached_layers {
             self.child
                 .label("enter root", "/")
@@ -81,7 +88,7 @@ impl Compiler<'_> {
 
     /// For kernels whose overlay takes paths only: the layers are attached in the lean root, under numbers, and the
     /// overlay is made by mount(2), whose options may be long (4 KiB; a value of fsconfig(2) ends at 256 bytes).
-    fn attached_root(&mut self, read_only: bool) {
+    pub(super) fn attached_root(&mut self, read_only: bool) {
         let b = &mut self.child;
         b.label("root file system", "layers");
         for layer in 0..self.choices.layers.len() {
@@ -112,7 +119,11 @@ impl Compiler<'_> {
                 Storage::Memory(_) => b.attach(slots::MEMORY, "/u").chdir("/u"),
             };
         }
+        if self.is_owned() {
+            options.push_str(",userxattr");
+        }
         let flags = if read_only { attr::RDONLY } else { 0 };
+        let b = &mut self.child;
         b.label("root file system", "overlay").mount(
             "overlay",
             "/r",
@@ -128,7 +139,7 @@ const O_PATH_DIRECTORY: i32 = 0o10000000 | 0o200000;
 
 /// Makes the directories the container's writes go to. The root directory is the range's: an upper that belonged to
 /// the caller would make all copies-up fail.
-fn upper(b: &mut Builder, storage: Storage) {
+pub(super) fn upper(b: &mut Builder, storage: Storage) {
     match storage {
         Storage::Disk => {
             b.label("make upper", "");

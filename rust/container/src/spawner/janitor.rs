@@ -56,7 +56,7 @@ fn give_back(shared: &Shared, remains: &Remains) {
     let free = ranges.entry(remains.plan.id).or_default();
     match remains.plan.userns {
         Userns::Host if free.is_empty() => free.push(remains.base),
-        Userns::Host => {}
+        Userns::Host | Userns::Owned { .. } => {}
         Userns::Late if free.len() < KEPT_RANGES => free.push(remains.base),
         Userns::Late => {
             kept.remove(&key);

@@ -3,6 +3,7 @@
 
 use crate::error::ContainerError;
 use crate::features::Features;
+use crate::plan::{DEV_DIRECTORIES, DEV_LINKS};
 use crate::slots::MAX_LAYERS;
 use fastbox_sys::mount::{self, attr};
 use nix::mount::{MntFlags, MsFlags, umount2};
@@ -78,18 +79,11 @@ pub(super) fn dev() -> Result<OwnedFd, ContainerError> {
         )
         .map_err(failed("open a device node to all"))?;
     }
-    for name in ["pts", "shm", "mqueue"] {
+    for name in DEV_DIRECTORIES {
         mkdirat(&dev, name, Mode::from_bits_truncate(0o755))
             .map_err(failed("make a directory in /dev"))?;
     }
-    for (name, target) in [
-        ("ptmx", "pts/ptmx"),
-        ("fd", "/proc/self/fd"),
-        ("stdin", "/proc/self/fd/0"),
-        ("stdout", "/proc/self/fd/1"),
-        ("stderr", "/proc/self/fd/2"),
-        ("core", "/proc/kcore"),
-    ] {
+    for (name, target) in DEV_LINKS {
         symlinkat(target, &dev, name).map_err(failed("make a link in /dev"))?;
     }
     mount::set_attributes(

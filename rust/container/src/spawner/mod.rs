@@ -9,6 +9,7 @@ mod janitor;
 mod lean;
 mod namespaces;
 mod network;
+mod owned;
 mod worker;
 
 use crate::cgroup::{Driver, OwnerGroup, Reader};
@@ -22,7 +23,7 @@ use std::collections::HashMap;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// More set-ups in flight than this only lengthen the tail.
 const WORKERS_PER_CPU: usize = 2;
@@ -154,6 +155,8 @@ struct Inside {
     programs: namespaces::Programs,
     kept: Mutex<HashMap<(u64, u32), Range>>,
     mounts: Mutex<HashMap<String, OwnedFd>>,
+    /// An ordinary user's.
+    owned: OnceLock<owned::Owned>,
 }
 
 /// A range's kernel objects, kept for the next container of the same plan.
@@ -219,13 +222,23 @@ impl Spawner {
         self.shared.inside.features
     }
 
+    /// An ordinary user's user namespace, which all containers of the process are in: how many ids it has, and why
+    /// not more than one. None for root.
+    pub fn owned(&self) -> Option<(u32, Option<&str>)> {
+        let owned = self.shared.inside.owned.get()?;
+        Some((owned.ids, owned.note.as_deref()))
+    }
+
     /// A range of ids that an earlier container of this plan has left, if there is one.
     pub fn free_range(&self, plan: &Plan) -> Option<u32> {
+        if let crate::plan::Userns::Owned { .. } = plan.userns() {
+            return Some(0);
+        }
         let mut ranges = lock(&self.shared.ranges);
         let free = ranges.get_mut(&plan.id)?;
         match plan.userns() {
             crate::plan::Userns::Late => free.pop(),
-            crate::plan::Userns::Host => free.last().copied(),
+            _ => free.last().copied(),
         }
     }
 

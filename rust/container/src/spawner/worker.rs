@@ -2,7 +2,7 @@
 
 use super::{
     Config, Inside, Job, Launched, Range, Remains, Request, Shared, Stream, janitor, lean, lock,
-    namespaces, network,
+    namespaces, network, owned,
 };
 use crate::cgroup::{Join, OwnerGroup};
 use crate::error::ContainerError;
@@ -10,7 +10,7 @@ use crate::plan::{Plan, Process, Userns};
 use crate::slots;
 use fastbox_sys::builder::Program;
 use fastbox_sys::channel::{self, Channel};
-use fastbox_sys::launch::{Failure, Launch, Stack};
+use fastbox_sys::launch::{Child, Failure, Launch, Stack};
 use fastbox_sys::mount::{self, attr};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
@@ -21,7 +21,7 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::Instant;
 
 type JobCell = Arc<Mutex<Option<Job>>>;
@@ -93,7 +93,12 @@ fn settle_in(
     let features = config.features;
     let directory = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let proc = nix::fcntl::open("/proc", directory, Mode::empty()).map_err(failed("open /proc"))?;
-    let dev = lean::dev()?;
+    let user = !nix::unistd::geteuid().is_root();
+    let dev = if user {
+        nix::fcntl::open("/dev", directory, Mode::empty()).map_err(failed("open /dev"))?
+    } else {
+        lean::dev()?
+    };
     let null = openat(
         &dev,
         "null",
@@ -107,8 +112,12 @@ fn settle_in(
         proc,
         alive: nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed("make a pipe"))?,
         stub: channel::sealed_program(&config.stub).map_err(failed("copy the stub"))?,
-        uppers: mount::clone_path(&config.uppers, false)
-            .map_err(failed("open the directory for uppers"))?,
+        uppers: if user {
+            nix::fcntl::open(&config.uppers, directory, Mode::empty())
+        } else {
+            mount::clone_path(&config.uppers, false)
+        }
+        .map_err(failed("open the directory for uppers"))?,
         group: match config.driver.kind() {
             crate::cgroup::Kind::None => None,
             _ => Some(OwnerGroup::create(&config.driver, &config.owner)?),
@@ -118,8 +127,14 @@ fn settle_in(
         programs: namespaces::Programs::new(),
         kept: Mutex::new(HashMap::new()),
         mounts: Mutex::new(HashMap::new()),
+        owned: OnceLock::new(),
     };
-    lean::enter(features, &inside.dev, &inside.uppers)?;
+    if user {
+        // A mount namespace of its own takes rights that the user does not have.
+        let _ = inside.owned.set(owned::make(&inside)?);
+    } else {
+        lean::enter(features, &inside.dev, &inside.uppers)?;
+    }
     Ok(Shared {
         ranges: Mutex::new(HashMap::new()),
         released: Mutex::new(Vec::new()),
@@ -186,10 +201,10 @@ fn work(shared: &Arc<Shared>, channel: &Channel, job: &JobCell) {
 }
 
 /// One start in the making.
-struct Start<'a> {
-    shared: &'a Shared,
+pub(super) struct Start<'a> {
+    pub(super) shared: &'a Shared,
     stack: &'a mut Stack,
-    plan: &'a Arc<Plan>,
+    pub(super) plan: &'a Arc<Plan>,
     base: u32,
     timed: bool,
     timings: Vec<(&'static str, String, u64)>,
@@ -258,6 +273,9 @@ impl Start<'_> {
                 Ok(group.make(&request.id, &start.plan.limits)?)
             })?;
         }
+        if matches!(self.plan.userns, Userns::Owned { .. }) {
+            return self.start_owned(request);
+        }
         self.start(request, layers, std::mem::take(opened), network)
     }
 
@@ -293,7 +311,7 @@ impl Start<'_> {
     fn new_range(&mut self, layers: &mut Vec<OwnedFd>) -> Result<Range, ContainerError> {
         let inside = &self.shared.inside;
         let userns = match self.plan.userns {
-            Userns::Host => None,
+            Userns::Host | Userns::Owned { .. } => None,
             Userns::Late => Some(Arc::new(namespaces::user(inside, self.stack, self.base)?)),
         };
         let mut range = Range {
@@ -323,18 +341,20 @@ impl Start<'_> {
             match plan.userns {
                 // Used by one container at a time.
                 Userns::Late => kept.remove(&(plan.id, self.base)),
-                Userns::Host => kept.get(&(plan.id, self.base)).and_then(|range| {
-                    let layers = range
-                        .layers
-                        .iter()
-                        .map(OwnedFd::try_clone)
-                        .collect::<Result<_, _>>()
-                        .ok()?;
-                    Some(Range {
-                        userns: None,
-                        layers,
+                Userns::Host | Userns::Owned { .. } => {
+                    kept.get(&(plan.id, self.base)).and_then(|range| {
+                        let layers = range
+                            .layers
+                            .iter()
+                            .map(OwnedFd::try_clone)
+                            .collect::<Result<_, _>>()
+                            .ok()?;
+                        Some(Range {
+                            userns: None,
+                            layers,
+                        })
                     })
-                }),
+                }
             }
         }
         .ok_or(ContainerError::Spawner {
@@ -398,24 +418,40 @@ impl Start<'_> {
                 .pause_at
                 .and_then(|at| at.checked_sub(plan.outside.len() as u32)),
         );
+        let child = self.spawn(&mut launch, request, plan.namespaces, into);
+        // The range outlives the container, and also a start that failed.
+        if plan.userns == Userns::Late {
+            lock(&inside.kept).insert((plan.id, self.base), range);
+        }
+        let child = child?;
+        let mut fds = vec![child.pidfd];
+        fds.extend(ours);
+        Ok((child.pid, fds, pipes))
+    }
+
+    /// The clone itself.
+    pub(super) fn spawn(
+        &mut self,
+        launch: &mut Launch,
+        request: &Request,
+        namespaces: u64,
+        group: Option<OwnedFd>,
+    ) -> Result<Child, ContainerError> {
+        let inside = &self.shared.inside;
+        let plan = Arc::clone(self.plan);
         request.slot.stamp();
         let child = launch.spawn(
             &plan.child,
             self.stack,
-            plan.namespaces,
-            into.as_ref().map(AsFd::as_fd),
+            namespaces,
+            group.as_ref().map(AsFd::as_fd),
             request.slot.pid(),
             self.timed,
         );
         request.slot.started();
         self.note(&plan.child, launch.take_times());
         let child =
-            child.map_err(|failure| exec_target(failed(&plan.child, failure), request, &plan));
-        // The range outlives the container, and also a start that failed.
-        if plan.userns == Userns::Late {
-            lock(&inside.kept).insert((plan.id, self.base), range);
-        }
-        let child = child?;
+            child.map_err(|failure| exec_target(failed(&plan.child, failure), request, &plan))?;
         // As long as somebody holds the mount namespace its end is not on the path of the program's end.
         let path = format!("{}/ns/mnt", child.pid);
         if let Ok(mounts) = openat(
@@ -426,9 +462,7 @@ impl Start<'_> {
         ) {
             lock(&inside.mounts).insert(request.id.clone(), mounts);
         }
-        let mut fds = vec![child.pidfd];
-        fds.extend(ours);
-        Ok((child.pid, fds, pipes))
+        Ok(child)
     }
 
     fn binds(
@@ -455,7 +489,7 @@ impl Start<'_> {
     }
 
     /// What is written out for this container alone.
-    fn strings(&self, launch: &mut Launch, request: &Request, plan: &Plan) {
+    pub(super) fn strings(&self, launch: &mut Launch, request: &Request, plan: &Plan) {
         let id = &request.id;
         launch.string(slots::ID, text(id));
         launch.string(slots::UPPER, text(&format!("{id}/upper")));
@@ -485,7 +519,7 @@ impl Start<'_> {
     }
 
     /// How the child joins its groups: by itself on v1, by being born there on v2.
-    fn groups(
+    pub(super) fn groups(
         &self,
         launch: &mut Launch,
         request: &Request,
@@ -517,7 +551,7 @@ impl Start<'_> {
 
     /// The container's streams and the caller's ends of those that are pipes.
     #[allow(clippy::type_complexity)]
-    fn streams(
+    pub(super) fn streams(
         &self,
         request: &Request,
         plan: &Plan,
@@ -538,8 +572,10 @@ impl Start<'_> {
                         nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed("make a pipe"))?;
                     // So that the program can open /dev/stdout, whatever its user.
                     let (uid, gid) = (self.base + plan.process.uid, self.base + plan.process.gid);
-                    nix::unistd::fchown(&read, Some(uid.into()), Some(gid.into()))
-                        .map_err(failed("chown a pipe"))?;
+                    if !matches!(plan.userns, Userns::Owned { .. }) {
+                        nix::unistd::fchown(&read, Some(uid.into()), Some(gid.into()))
+                            .map_err(failed("chown a pipe"))?;
+                    }
                     pipes[index] = true;
                     let (their, our) = if index == 0 {
                         (read, write)

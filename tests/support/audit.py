@@ -57,24 +57,14 @@ def namespaces() -> dict[str, str]:
     return found
 
 
-def _cgroup_tops() -> list[Path]:
-    """Every `fastbox` group of the hierarchies that are mounted here."""
-    points = [
-        Path(line.split()[4])
-        for line in _read(Path("/proc/self/mountinfo")).splitlines()
-        if line.partition(" - ")[2].startswith(("cgroup ", "cgroup2 "))
-    ]
-    own = [line.split(":", 2)[2].lstrip("/") for line in _read(Path("/proc/self/cgroup")).split()]
-    return sorted({point / below / "fastbox" for point in points for below in ("", *own)})
-
-
 class Audit:
     """Compares with what was there when it was made."""
 
     def __init__(self, root: Path, run: Path) -> None:
         self._root = root
         self._run = run
-        self._tag = _tag(run)
+        self.tag = _tag(run)
+        """How the ids of this run directory's owners begin."""
         self._mounts = set(self._mount_lines())
         self._namespaces = set(namespaces())
 
@@ -108,6 +98,18 @@ class Audit:
             if "fastbox" in line or str(self._root) in line or str(self._run) in line:
                 yield line
 
+    def cgroup_tops(self) -> list[Path]:
+        """Where `fastbox` groups may be: in every hierarchy that is mounted here."""
+        points = [
+            Path(line.split()[4])
+            for line in _read(Path("/proc/self/mountinfo")).splitlines()
+            if line.partition(" - ")[2].startswith(("cgroup ", "cgroup2 "))
+        ]
+        own = [
+            line.split(":", 2)[2].strip("/") for line in _read(Path("/proc/self/cgroup")).split()
+        ]
+        return sorted({point / below / "fastbox" for point in points for below in ("", *own)})
+
     def mounts(self) -> list[str]:
         """Mounts in our mount namespace that name fastbox or lie in its directories."""
         return [f"mount: {line}" for line in self._mount_lines() if line not in self._mounts]
@@ -115,8 +117,8 @@ class Audit:
     def cgroups(self) -> list[str]:
         """Groups of containers, and of owners that have ended."""
         alive = self._alive()
-        groups = [owner for top in _cgroup_tops() for owner in _listed(top) if owner.is_dir()]
-        ours = [owner for owner in groups if owner.name.startswith(self._tag)]
+        groups = [owner for top in self.cgroup_tops() for owner in _listed(top) if owner.is_dir()]
+        ours = [owner for owner in groups if owner.name.startswith(self.tag)]
         left = [owner for owner in ours if owner.name not in alive]
         for owner in ours:
             left += [path for path in _listed(owner) if _CONTAINER.fullmatch(path.name)]
@@ -127,7 +129,7 @@ class Audit:
         alive = self._alive()
         left = []
         for process in _processes():
-            group = re.search(rf"/fastbox/({self._tag}\w+)/", _read(process / "cgroup"))
+            group = re.search(rf"/fastbox/({self.tag}\w+)/", _read(process / "cgroup"))
             command = _read(process / "cmdline").replace("\0", " ").strip()
             watched = re.search(rf"{re.escape(str(self._run))}/owners/(\w+)", command)
             status = _read(process / "stat").rpartition(")")[2].split()

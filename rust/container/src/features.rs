@@ -12,6 +12,8 @@ pub struct Features {
     pub idmapped_tmpfs: bool,
     /// Overlay takes id-mapped layers (5.19); else containers have the caller's ids.
     pub idmapped_layers: bool,
+    /// tmpfs keeps users' extended attributes (6.6), which a user's overlay marks replaced directories by.
+    pub tmpfs_attributes: bool,
 }
 
 impl Features {
@@ -22,6 +24,7 @@ impl Features {
             detached_layers: detached_layers().is_some(),
             idmapped_tmpfs: release() >= (6, 3),
             idmapped_layers: release() >= (5, 19),
+            tmpfs_attributes: release() >= (6, 6),
         }
     }
 

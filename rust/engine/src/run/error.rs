@@ -51,6 +51,14 @@ pub enum EngineError {
         /// What is missing and why.
         note: String,
     },
+    /// Something that an ordinary user cannot have.
+    #[error(
+        "{what} needs root: an ordinary user's containers are in a user namespace in which 0 is the user"
+    )]
+    NeedsRoot {
+        /// What was asked for.
+        what: &'static str,
+    },
     /// No free range of ids.
     #[error(
         "no range of user ids is free in {directory}: too many containers, or end what holds the locks there"

@@ -21,7 +21,7 @@ impl Engine {
         mut choices: Choices,
         options: &Checked,
     ) -> Result<(Arc<Plan>, Vec<String>), EngineError> {
-        let mut notes = Vec::new();
+        let mut notes = self.fit_user(spec, &mut choices, options)?;
         if choices.storage == Storage::Disk
             && !options.read_only
             && let Some(errno) = self.no_disk_uppers()
@@ -82,7 +82,7 @@ impl Engine {
     }
 }
 
-fn annotate(spec: &mut Spec, key: &str, value: &str) {
+pub(super) fn annotate(spec: &mut Spec, key: &str, value: &str) {
     let mut annotations = spec.annotations().clone().unwrap_or_default();
     annotations.insert(key.to_owned(), value.to_owned());
     spec.set_annotations(Some(annotations));

@@ -12,6 +12,7 @@ mod pump;
 mod skeleton;
 mod start;
 mod upper;
+mod user;
 
 pub use communicate::Communicated;
 pub use container::Container;

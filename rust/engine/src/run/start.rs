@@ -148,12 +148,15 @@ impl Prepared {
             request.timed,
         ))
     }
-
 }
 
 /// Detached copies of a plan's layers, if wanted, and of its binds: only the caller's threads see the host's mounts.
 pub(super) fn open(plan: &Plan, layers: bool) -> Result<Vec<OwnedFd>, EngineError> {
     let mut opened = Vec::new();
+    if let Userns::Owned { .. } = plan.userns() {
+        // Copies of mounts take rights that an ordinary user has only inside.
+        return Ok(opened);
+    }
     if layers {
         for path in plan.layers() {
             let failed = |errno| EngineError::Bind {

@@ -1,0 +1,57 @@
+//! What an ordinary user's containers are made with, and what they lack.
+
+use super::engine::Engine;
+use super::fit::annotate;
+use super::{EngineError, upper};
+use crate::compose::annotation;
+use crate::options::{Checked, Network, UserNamespace};
+use fastbox_container::plan::{Choices, Storage, Userns};
+use oci_spec::runtime::Spec;
+
+impl Engine {
+    /// Fits the choices to an ordinary user: what is lacking. Root's stay as they are.
+    pub(super) fn fit_user(
+        &self,
+        spec: &mut Spec,
+        choices: &mut Choices,
+        options: &Checked,
+    ) -> Result<Vec<String>, EngineError> {
+        let Some((ids, why_single)) = self.spawner.owned() else {
+            return Ok(Vec::new());
+        };
+        if options.userns == Some(UserNamespace::Host) {
+            return Err(EngineError::NeedsRoot {
+                what: "--userns host",
+            });
+        }
+        choices.userns = Userns::Owned { ids };
+        annotate(spec, annotation::USERNS, "auto");
+        let mut notes = vec![
+            "no range of ids of its own: an ordinary user's containers share a user namespace in which 0 is the user"
+                .to_owned(),
+        ];
+        if let Some(why) = why_single {
+            notes.push(format!(
+                "no id but 0, so no other users and no chown inside: {why}"
+            ));
+        }
+        if options.network() == Network::Host {
+            notes.push("no /sys: the network namespace that it would show is the host's".into());
+        }
+        if choices.storage == Storage::Disk && !options.read_only {
+            // Files of other ids, and directories that overlay protects, could not be deleted by the user
+            // afterwards; the kernel itself lets go of a tmpfs.
+            let size = upper::half_of_memory();
+            choices.storage = Storage::Memory(size);
+            annotate(spec, annotation::STORAGE_SIZE, &size.to_string());
+        }
+        if !options.read_only && !choices.features.tmpfs_attributes {
+            notes.push(
+                "a directory of the image that was removed cannot be made again: tmpfs has no extended attributes \
+                 for users before Linux 6.6"
+                    .into(),
+            );
+        }
+        Ok(notes)
+    }
+}

@@ -1,7 +1,6 @@
 //! Writes programs: typed methods that each append one [`Step`] and remember what it is called.
 
-use crate::program::{Kind, NO_SLOT, OnError, Step};
-use crate::raw::nr;
+use crate::program::{Kind, NO_SLOT, OnError, Step, op};
 use std::ffi::CString;
 
 /// Number of a slot of the launch: a value known only then (an fd, an address), or passed between steps.
@@ -184,7 +183,7 @@ impl Builder {
 
     /// Closes the fd in a slot.
     pub fn close(&mut self, fd: Slot) -> &mut Builder {
-        self.step(nr::CLOSE, [fd.into()], OnError::Ignore, None)
+        self.call(op::CLOSE, [u64::from(fd.0).into()])
     }
 
     /// The finished program.

@@ -48,6 +48,8 @@ pub mod op {
     pub const CLONE: u32 = 0x8000_0003;
     /// End the process with status args[0].
     pub const EXIT: u32 = 0x8000_0004;
+    /// close(2) of the fd in the slot whose number is args[0]; the slot names none from then on.
+    pub const CLOSE: u32 = 0x8000_0005;
 }
 
 /// One step: a system call with its arguments, or an [`op`].
@@ -148,10 +150,16 @@ pub unsafe fn run(steps: &[Step], data: *const u8, slots: *mut u64, record: *mut
                     Kind::Slot => *value = *slots.add(*value as usize),
                 }
             }
-            let ret = if step.nr < op::RESET_SIGNALS {
-                call(step.nr, a)
-            } else {
-                special(step.nr, a)
+            let ret = match step.nr {
+                op::CLOSE => {
+                    // Were the number left there, whoever closes what a failed program had open would close it again,
+                    // and by then it may be another thread's.
+                    let slot = slots.add(a[0] as usize);
+                    call(nr::CLOSE, [slot.replace(u64::MAX), 0, 0, 0, 0, 0]);
+                    0
+                }
+                number if number < op::RESET_SIGNALS => call(number, a),
+                number => special(number, a),
             };
             if ret < 0 {
                 let errno = -ret as i32;

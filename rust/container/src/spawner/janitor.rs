@@ -41,28 +41,43 @@ pub(super) fn clear(shared: &Shared, remains: Remains) {
     }
 }
 
-/// The range is free for the next container of the same plan, never for another's.
+/// The range is free for the next container of the same plan, never for another's as long as there is the plan.
 fn give_back(shared: &Shared, remains: &Remains) {
     let key = (remains.plan.id, remains.base);
     let mut ranges = lock(&shared.ranges);
     let mut kept = lock(&shared.inside.kept);
-    if !kept.contains_key(&key) {
-        // Its start failed before the range was in use.
-        if remains.plan.userns == Userns::Late {
-            lock(&shared.released).push(remains.base);
+    let late = remains.plan.userns == Userns::Late;
+    match ranges.get_mut(&remains.plan.id) {
+        Some(free) if late && kept.contains_key(&key) && free.len() < KEPT_RANGES => {
+            free.push(remains.base);
         }
-        return;
-    }
-    let free = ranges.entry(remains.plan.id).or_default();
-    match remains.plan.userns {
-        Userns::Host if free.is_empty() => free.push(remains.base),
-        Userns::Host | Userns::Owned { .. } => {}
-        Userns::Late if free.len() < KEPT_RANGES => free.push(remains.base),
-        Userns::Late => {
+        Some(free) if remains.plan.userns == Userns::Host && kept.contains_key(&key) => {
+            if free.is_empty() {
+                free.push(remains.base);
+            }
+        }
+        // The plan is gone, or has enough, or the start failed before the range was in use.
+        _ => {
             kept.remove(&key);
-            lock(&shared.released).push(remains.base);
+            if late {
+                lock(&shared.released).push(remains.base);
+            }
         }
     }
+}
+
+/// Drops what is kept for a plan that no container will be started of. A range that one still has, or that is still to
+/// be cleared away, is released only then: not before, nor twice.
+pub(super) fn forget(shared: &Shared, plan: u64) {
+    let mut ranges = lock(&shared.ranges);
+    let mut kept = lock(&shared.inside.kept);
+    for base in ranges.remove(&plan).unwrap_or_default() {
+        if kept.remove(&(plan, base)).is_some() && base != 0 {
+            lock(&shared.released).push(base);
+        }
+    }
+    // The caller's own ids, which no container has alone.
+    kept.remove(&(plan, 0));
 }
 
 /// Removes `name` below `dir` with all that is in it, never through a symbolic link. It may be absent.

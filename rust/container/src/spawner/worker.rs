@@ -169,14 +169,7 @@ fn work(shared: &Arc<Shared>, channel: &Channel, job: &JobCell) {
                 }
             }
             Job::Forget(plan) => {
-                lock(&shared.ranges).remove(&plan);
-                let mut released = lock(&shared.released);
-                lock(&shared.inside.kept).retain(|(kept, base), _| {
-                    if *kept == plan && *base != 0 {
-                        released.push(*base);
-                    }
-                    *kept != plan
-                });
+                janitor::forget(shared, plan);
                 (Job::Forget(plan), Vec::new())
             }
             Job::Warm(plan, base) => {
@@ -259,6 +252,7 @@ impl Start<'_> {
         }
         if fresh {
             let range = self.timed("user namespace", |start| start.new_range(&mut layers))?;
+            lock(&shared.ranges).entry(self.plan.id).or_default();
             lock(&shared.inside.kept).insert((self.plan.id, self.base), range);
         }
         let key = (self.plan.id, self.base);

@@ -19,6 +19,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
@@ -26,8 +27,11 @@ import roots  # noqa: E402
 
 CRATES = ("fastbox-sys", "fastbox-container", "fastbox-image", "fastbox-engine")
 # What the tests may mount and join; those they depend on are found.
-MODULES = ("overlay", "ext4", "loop", "erofs", "veth", "bridge")
+MODULES = ("virtio_pci", "virtio_blk", "overlay", "ext4", "loop", "erofs", "veth", "bridge")
+# What the engine starts, as the wheel's build makes it.
+PROGRAMS = ("fastbox-stub", "fastbox-monitor")
 DEADLINE_S = 1500
+DISK_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -107,22 +111,49 @@ def kernel() -> Path:
     return roots.published("vm-kernel", [package, version, MODULES], make)
 
 
+def built(*command: str) -> Iterator[dict[str, Any]]:
+    """Builds static programs with cargo; yields what it says of each."""
+    target = ["--target", f"{platform.machine()}-unknown-linux-musl"]
+    options = ["--release", "--locked", "--message-format", "json-render-diagnostics"]
+    for line in output("cargo", *command, *target, *options).splitlines():
+        message = json.loads(line)
+        if message.get("executable"):
+            yield message
+
+
+def own_programs() -> dict[str, Path]:
+    """The programs of fastbox itself, one call each: features that one asks for are not the other's."""
+    return {
+        name: Path(message["executable"])
+        for name in PROGRAMS
+        for message in built("build", "--package", name)
+    }
+
+
 def test_programs(crates: list[str]) -> Iterator[tuple[str, Path]]:
     """Builds the tests as static programs; yields a name and a path for each."""
     packages = [argument for crate in crates for argument in ("-p", crate)]
-    command = ["cargo", "test", "--release", "--locked", "--no-run", *packages]
-    command += ["--target", f"{platform.machine()}-unknown-linux-musl"]
-    command += ["--message-format", "json-render-diagnostics"]
-    for message in map(json.loads, output(*command).splitlines()):
-        if message.get("executable") and message["profile"]["test"]:
+    for message in built("test", "--no-run", *packages):
+        if message["profile"]["test"]:
             crate = Path(message["manifest_path"]).parent.name
             yield f"{crate}-{message['target']['name']}", Path(message["executable"])
 
 
-def initial_ramfs(scratch: Path, modules: Path, programs: dict[str, Path]) -> Path:
+def disk(scratch: Path) -> Path:
+    """An empty ext4: on 6.1 the ids of a tmpfs cannot be mapped."""
+    image = scratch / "disk"
+    with image.open("wb") as file:
+        file.truncate(DISK_BYTES)
+    output("/sbin/mkfs.ext4", "-q", str(image))
+    return image
+
+
+def initial_ramfs(
+    scratch: Path, modules: Path, own: dict[str, Path], programs: dict[str, Path]
+) -> Path:
     """The archive the kernel boots into."""
     tree = scratch / "tree"
-    for folder in ("bin", "etc", "new", "proc", "tests"):
+    for folder in ("bin", "etc", "new", "proc", "programs", "tests"):
         (tree / folder).mkdir(parents=True)
     busybox = shutil.which("busybox")
     if busybox is None:
@@ -132,8 +163,9 @@ def initial_ramfs(scratch: Path, modules: Path, programs: dict[str, Path]) -> Pa
     (tree / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     (tree / "etc/group").write_text("root:x:0:\n")
     shutil.copytree(modules, tree / "modules")
-    for name, path in programs.items():
-        shutil.copy(path, tree / "tests" / name)
+    for folder, files in (("programs", own), ("tests", programs)):
+        for name, path in files.items():
+            shutil.copy(path, tree / folder / name)
     archive = scratch / "initramfs"
     names = "\n".join(str(path.relative_to(tree)) for path in sorted(tree.rglob("*")))
     with archive.open("wb") as out:
@@ -142,10 +174,11 @@ def initial_ramfs(scratch: Path, modules: Path, programs: dict[str, Path]) -> Pa
     return archive
 
 
-def console(vmlinuz: Path, archive: Path, deadline_s: float) -> Iterator[str]:
+def console(vmlinuz: Path, archive: Path, image: Path, deadline_s: float) -> Iterator[str]:
     """Boots; yields each line of the serial console until the machine is off or out of time."""
     command = [*MACHINE.qemu, "-accel", "tcg,thread=multi", "-smp", "2", "-m", "2048", "-no-reboot"]
     command += ["-nodefaults", "-display", "none", "-serial", "stdio"]
+    command += ["-drive", f"file={image},if=virtio,format=raw,cache=unsafe"]
     command += ["-kernel", str(vmlinuz), "-initrd", str(archive), "-append"]
     command += [f"console={MACHINE.console} loglevel=3 panic=-1 rdinit=/init"]
     none, pipe = subprocess.DEVNULL, subprocess.PIPE
@@ -166,15 +199,20 @@ def main() -> int:
     parser.add_argument(
         "--deadline", type=float, default=DEADLINE_S, help="seconds for the machine"
     )
+    parser.add_argument("--only", default="", help="programs whose name holds this (a regex)")
     options = parser.parse_args()
     booted = kernel()
-    programs = dict(test_programs(options.crates))
+    own = own_programs()
+    programs = {
+        name: path for name, path in test_programs(options.crates) if re.search(options.only, name)
+    }
     ended: dict[str, str] = {}
     passed = failed = ignored = 0
     done = False
     with tempfile.TemporaryDirectory(prefix="fastbox-vm-") as scratch:
-        archive = initial_ramfs(Path(scratch), booted / "modules", programs)
-        for line in console(booted / "vmlinuz", archive, options.deadline):
+        archive = initial_ramfs(Path(scratch), booted / "modules", own, programs)
+        image = disk(Path(scratch))
+        for line in console(booted / "vmlinuz", archive, image, options.deadline):
             print(line, flush=True)
             done = done or line == "VM-DONE"
             if end := re.match(r"VM-END (\S+) (\d+)", line):

@@ -122,7 +122,7 @@ def built(*command: str) -> Iterator[dict[str, Any]]:
 
 
 def own_programs() -> dict[str, Path]:
-    """The programs of fastbox itself, one call each: features that one asks for are not the other's."""
+    """The programs of fastbox itself, one call each: what one asks for is not the other's."""
     return {
         name: Path(message["executable"])
         for name in PROGRAMS

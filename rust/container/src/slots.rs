@@ -31,6 +31,8 @@ pub const BASE: Slot = Slot(16);
 pub const DUMPABLE: Slot = Slot(17);
 /// A new tmpfs for what the container writes.
 pub const MEMORY: Slot = Slot(18);
+/// The host's proc.
+pub const PROC: Slot = Slot(19);
 /// cgroup v1: directories, and the path of `tasks` in each.
 pub const CGROUP_DIRS: [Slot; 5] = [Slot(20), Slot(21), Slot(22), Slot(23), Slot(24)];
 pub const CGROUP_TASKS: [Slot; 5] = [Slot(25), Slot(26), Slot(27), Slot(28), Slot(29)];

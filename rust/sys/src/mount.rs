@@ -97,7 +97,7 @@ pub fn filesystem(fs: &str, options: &[(&str, &str)], attributes: u64) -> Result
     let name = c(fs)?;
     // SAFETY: the name is NUL-ended; FSOPEN_CLOEXEC = 1.
     let context = owned(unsafe { libc::syscall(libc::SYS_fsopen, name.as_ptr(), 1) })?;
-    for (key, value) in options {
+    for (key, value) in [("source", fs)].iter().chain(options) {
         let (key, value) = (c(key)?, c(value)?);
         // SAFETY: both are NUL-ended and live through the call; FSCONFIG_SET_STRING = 1.
         check(unsafe {

@@ -133,7 +133,8 @@ impl Builder {
         out: Slot,
     ) -> &mut Self {
         let context = self.slot();
-        self.fsopen(fs, context);
+        // What is shown as its device.
+        self.fsopen(fs, context).fsconfig(context, "source", fs);
         for (key, value) in options {
             match value {
                 Arg::Str(s) if s.is_empty() => self.fsconfig_flag(context, key),
@@ -235,6 +236,21 @@ impl Builder {
         const O_CLOEXEC: u64 = 0o2000000;
         const NO_MAGICLINKS_NO_SYMLINKS_IN_ROOT: u64 = 0x02 | 0x04 | 0x10;
         let how = [O_PATH | O_CLOEXEC, 0, NO_MAGICLINKS_NO_SYMLINKS_IN_ROOT];
+        let how = how.iter().flat_map(|v| v.to_ne_bytes()).collect();
+        self.opens(out);
+        self.call_into(
+            out,
+            nr::OPENAT2,
+            [AT_FDCWD.into(), path.into(), Arg::Bytes(how), 24.into()],
+        )
+    }
+
+    /// openat2(2) of a directory that lies below the working directory, which is taken for the root: symbolic links
+    /// are followed within it, and those of proc, which lead anywhere a process has something open, are refused.
+    pub fn open_directory_beneath(&mut self, path: &str, out: Slot) -> &mut Self {
+        const O_PATH_DIRECTORY_CLOEXEC: u64 = 0o12200000;
+        const NO_MAGICLINKS_IN_ROOT: u64 = 0x02 | 0x10;
+        let how = [O_PATH_DIRECTORY_CLOEXEC, 0, NO_MAGICLINKS_IN_ROOT];
         let how = how.iter().flat_map(|v| v.to_ne_bytes()).collect();
         self.opens(out);
         self.call_into(

@@ -1,6 +1,7 @@
 //! Plan: an OCI document with everything decided that can be decided before the request.
 
 mod mounts;
+pub(crate) mod network;
 mod options;
 mod owned;
 mod process;
@@ -279,7 +280,12 @@ impl Compiler<'_> {
                 .label("enter", "network namespace")
                 .setns(crate::slots::NETNS, flags::NEWNET);
         } else if network {
+            let last_group = match self.choices.userns {
+                Userns::Owned { ids } => ids - 1,
+                Userns::Late | Userns::Host => i32::MAX as u32,
+            };
             self.child.label("loopback up", "lo").loopback_up();
+            network::open_to_all(&mut self.child, crate::slots::PROC, last_group);
         }
     }
 }

@@ -111,8 +111,13 @@ impl Compiler<'_> {
                 b.chown_fd(pipe, process.uid, process.gid);
             }
         }
+        // Never through a link of proc: an fd that is still open here may be the host's.
+        let cwd = b.slot();
         b.label("change directory", process.cwd.clone())
-            .chdir(&process.cwd);
+            .open_directory_beneath(&process.cwd, cwd)
+            .fchdir(cwd)
+            .close(cwd)
+            .reuse_slots(cwd);
         if let Some(mask) = process.umask {
             b.umask(mask);
         }

@@ -28,7 +28,8 @@ impl Compiler<'_> {
             });
             b.label("root file system", "overlay");
             let context = b.slot();
-            b.fsopen("overlay", context);
+            b.fsopen("overlay", context)
+                .fsconfig(context, "source", "overlay");
             for layer in (0..self.choices.layers.len()).rev() {
                 b.fsconfig_fd(context, "lowerdir+", slots::layer(layer));
             }

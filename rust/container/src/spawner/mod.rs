@@ -20,7 +20,7 @@ use fastbox_sys::channel::Channel;
 use fastbox_sys::journal::Slot as JournalSlot;
 use nix::errno::Errno;
 use std::collections::HashMap;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -54,6 +54,8 @@ pub enum Stream {
     Fd(OwnedFd),
     /// The same as stdout; for stderr.
     Stdout,
+    /// An fd on its way to the thread that starts the container, whose table of open files is another.
+    Sent,
 }
 
 /// One start, asked for.
@@ -279,14 +281,21 @@ impl Spawner {
     pub fn launch(
         &self,
         plan: &Arc<Plan>,
-        request: Request,
+        mut request: Request,
         range: Option<u32>,
         opened: &[BorrowedFd<'_>],
     ) -> Result<Started, ContainerError> {
+        let handed: Vec<OwnedFd> = request
+            .streams
+            .iter_mut()
+            .filter_map(Stream::send)
+            .collect();
+        let mut sent = opened.to_vec();
+        sent.extend(handed.iter().map(AsFd::as_fd));
         let (job, fds) = self.ask(
             Job::Launch(Box::new(request), Arc::clone(plan), range.unwrap_or(0)),
             range.is_none(),
-            opened,
+            &sent,
         )?;
         let Some(Job::Launched(answer)) = job else {
             return Err(ContainerError::spawner("reach the spawner")(Errno::EPIPE));
@@ -368,6 +377,28 @@ impl Spawner {
         lock(&self.idle).push(worker);
         self.freed.notify_one();
         Ok((job, answer?.map(|(_, fds)| fds).unwrap_or_default()))
+    }
+}
+
+impl Stream {
+    /// The fd handed over: its number means nothing in the other table.
+    fn send(&mut self) -> Option<OwnedFd> {
+        match std::mem::replace(self, Stream::Sent) {
+            Stream::Fd(fd) => Some(fd),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+
+    /// The same fd, come there.
+    fn receive(&mut self, received: &mut impl Iterator<Item = OwnedFd>) {
+        if matches!(self, Stream::Sent)
+            && let Some(fd) = received.next()
+        {
+            *self = Stream::Fd(fd);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Inside;
 use crate::error::ContainerError;
+use crate::plan::network::open_to_all;
 use crate::slots;
 use fastbox_sys::builder::{Arg, Builder, Program};
 use fastbox_sys::clone::flags;
@@ -38,9 +39,10 @@ impl Programs {
             .setns(slots::USERNS, flags::NEWUSER)
             .unshare(flags::NEWNET)
             .loopback_up();
+        open_to_all(&mut network, slots::PROC, RANGE - 1);
         // In the table the child shares with its parent, which takes the fd from there.
         network
-            .open(Some(slots::DEV), "self/ns/net", 0, slots::NETNS)
+            .open(Some(slots::PROC), "self/ns/net", 0, slots::NETNS)
             .exit(0);
         let mut try_mount = Builder::new();
         try_mount
@@ -140,7 +142,7 @@ pub(super) fn network(
     };
     let mut launch = Launch::new();
     launch.fd(slots::USERNS, userns.as_fd());
-    launch.fd(slots::DEV, inside.proc.as_fd());
+    launch.fd(slots::PROC, inside.proc.as_fd());
     let pid = AtomicI32::new(0);
     let child = launch
         .spawn(

@@ -155,6 +155,7 @@ impl Start<'_> {
         })?;
         launch.fd(slots::USERNS, owned.userns.as_fd());
         launch.value(slots::DUMPABLE, inside.dumpable.into());
+        launch.fd(slots::PROC, inside.proc.as_fd());
         self.strings(&mut launch, request, &plan);
         let into = self.groups(&mut launch, request, &plan)?;
         let (theirs, ours, pipes) = self.streams(request, &plan)?;

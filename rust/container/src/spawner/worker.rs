@@ -148,12 +148,28 @@ fn settle_in(
 fn work(shared: &Arc<Shared>, channel: &Channel, job: &JobCell) {
     let mut stack = Stack::new();
     // The other end closes when the process ends, or execs.
-    while let Ok(Some((fresh, fds))) = channel.receive() {
+    loop {
+        let (fresh, mut fds) = match channel.receive() {
+            Ok(Some(received)) => received,
+            Ok(None) => return,
+            // Its fds did not all find a place in this table: what needs them will say so.
+            Err(Errno::ENOBUFS) => (0, Vec::new()),
+            Err(_) => return,
+        };
         let Some(asked) = lock(job).take() else {
             continue;
         };
         let (answer, back) = match asked {
-            Job::Launch(request, plan, base) => {
+            Job::Launch(mut request, plan, base) => {
+                let handed = request
+                    .streams
+                    .iter()
+                    .filter(|s| matches!(s, Stream::Sent))
+                    .count();
+                let mut handed = fds.split_off(fds.len().saturating_sub(handed)).into_iter();
+                for stream in &mut request.streams {
+                    stream.receive(&mut handed);
+                }
                 let base = if fresh != 0 { request.new_base } else { base };
                 let mut start = Start {
                     shared,
@@ -376,6 +392,7 @@ impl Start<'_> {
         }
         launch.fd(slots::DEV, dev.as_fd());
         launch.value(slots::DUMPABLE, inside.dumpable.into());
+        launch.fd(slots::PROC, inside.proc.as_fd());
         launch.fd(slots::UPPERS, inside.uppers.as_fd());
         self.strings(&mut launch, request, &plan);
         let into = self.groups(&mut launch, request, &plan)?;
@@ -560,6 +577,8 @@ impl Start<'_> {
             theirs.push(match stream {
                 Stream::Null => copy(&self.shared.inside.null)?,
                 Stream::Fd(fd) => copy(fd)?,
+                // Nothing came.
+                Stream::Sent => return Err(failed("receive an fd")(Errno::EMFILE)),
                 Stream::Stdout => copy(theirs.get(1).unwrap_or(&self.shared.inside.null))?,
                 Stream::Pipe => {
                     let (read, write) =

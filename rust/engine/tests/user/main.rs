@@ -1,0 +1,9 @@
+//! Containers of an ordinary user. Started by root, each test runs itself again as a user without any right.
+mod ends;
+mod lacks;
+mod ranges;
+mod runs;
+mod support;
+
+#[path = "../../../image/tests/common/mod.rs"]
+mod archive;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import sys
 import time
@@ -40,6 +41,13 @@ def until(condition: Callable[[], Any], seconds: float = DEADLINE) -> bool:
             return bool(condition())
         time.sleep(0.002)
     return True
+
+
+def slab() -> dict[str, int]:
+    """How many objects of each kind that containers are made of the kernel holds; needs root."""
+    kinds = re.compile(r"((?:pid|user|net|uts)_namespace|mnt_cache|mem_cgroup)\s+(\d+)")
+    text = Path("/proc/slabinfo").read_text()
+    return {found[1]: int(found[2]) for found in kinds.finditer(text)}
 
 
 def lives(pid: int) -> bool:
@@ -139,6 +147,20 @@ class Place:
         mounts = Path("/proc/self/mountinfo").read_text().splitlines()
         found += [line for line in mounts if any(path in line for path in ours)]
         return found
+
+    def containers(self) -> list[str]:
+        """What a caller that lives and rests still has of containers, after a moment."""
+
+        def found() -> list[str]:
+            groups = [path for group in self._groups() for path in group.iterdir() if path.is_dir()]
+            uppers = [*(self.root / "run").glob("*/*")]
+            names = [*(self.run / "names").glob("*")]
+            paths = [*groups, *uppers, *names]
+            return [str(path) for path in paths if not path.name.startswith("plan-")]
+
+        self.owners()
+        until(lambda: not [path for path in found() if "/pid" not in path], 10)
+        return [path for path in found() if not path.endswith("/pid")]
 
     def left(self, seconds: float = DEADLINE) -> list[str]:
         """What is left after a while, which ends as soon as nothing is."""

@@ -1,0 +1,120 @@
+"""An ordinary user: the same command line, what that user may have, and notes of the rest."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import cli
+import fastbox
+import pytest
+import roots
+from needs import missing, needs, needs_root
+
+USER = 54321
+
+
+def _as_user(command: list[str], **more: object) -> subprocess.CompletedProcess[str]:
+    drop = ["setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups"]
+    return subprocess.run([*drop, *command], capture_output=True, text=True, timeout=60, **more)
+
+
+class User:
+    """A home, and fastbox as this user calls it."""
+
+    def __init__(self, home: Path, python: str) -> None:
+        self.home = home
+        self._python = python
+        self._environment = {
+            "HOME": str(home),
+            "PATH": os.environ.get("PATH", os.defpath),
+            "PYTHONPATH": str(Path(fastbox.__file__).parents[1]),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            # Short, and not the one of another run of these tests.
+            "XDG_RUNTIME_DIR": str(home),
+        }
+
+    def fastbox(self, *args: str, **more: object) -> subprocess.CompletedProcess[str]:
+        return self.python("-m", "fastbox", *args, **more)
+
+    def python(self, *args: str, **more: object) -> subprocess.CompletedProcess[str]:
+        if "input" not in more:
+            more.setdefault("stdin", subprocess.DEVNULL)
+        command = [self._python, *args]
+        return _as_user(command, env=self._environment, cwd=self.home, **more)
+
+
+@pytest.fixture(scope="module")
+def user() -> Iterator[User]:
+    needs_root()
+    needs("setpriv")
+    home = Path(tempfile.mkdtemp(prefix="fastbox-user-"))
+    os.chown(home, USER, USER)
+    check = "import sys; sys.exit(sys.version_info < (3, 11))"
+    for python in (sys.executable, "/usr/bin/python3"):
+        try:
+            if _as_user([python, "-c", check], cwd=home).returncode == 0:
+                break
+        except PermissionError:
+            continue
+    else:
+        missing("no Python 3.11 or later that an ordinary user may run")
+    yield User(home, python)
+    shutil.rmtree(home)
+
+
+def test_host_image(user: User) -> None:
+    done = user.fastbox("run", "host", "sh", "-c", "id -u; echo $$; hostname; exit 3")
+    assert done.returncode == 3, done
+    number, pid, hostname = done.stdout.split()
+    assert (number, pid, len(hostname)) == ("0", "1", 12)
+
+
+def test_notes_say_what_is_missing(user: User) -> None:
+    done = user.fastbox("run", "host", "true")
+    assert done.returncode == 0
+    assert done.stderr.startswith("fastbox: note: ")
+    quiet = user.fastbox("run", "--quiet", "host", "true")
+    assert quiet.stderr == ""
+    cli.refused(user.fastbox("run", "--strict", "host", "true"), 125, "strict")
+
+
+def test_imported_image(user: User) -> None:
+    with roots.busybox().open("rb") as archive:
+        done = user.fastbox("import", "-", "box", stdin=archive)
+    assert done.returncode == 0, done
+    assert "box" in user.fastbox("images").stdout
+    run = user.fastbox(
+        "run", "-i", "-q", "box", "sh", "-c", "cat; touch /new; ls /new", input="in\n"
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (0, "in\n/new\n", "")
+    assert user.fastbox("rmi", "box").returncode == 0
+
+
+def test_errors(user: User) -> None:
+    cli.refused(user.fastbox("run", "-q", "host", "no-such-program"), 127, "no-such-program")
+    cli.refused(user.fastbox("run", "-q", "no-such-image", "true"), 125, "no such image")
+
+
+def test_timeout_kills_all(user: User) -> None:
+    done = user.fastbox("run", "-q", "--timeout", "0.5", "host", "sh", "-c", "sleep 77 & sleep 77")
+    assert done.returncode == 124
+    assert _as_user(["pgrep", "-u", str(USER), "sleep"]).stdout == ""
+
+
+def test_demo(user: User) -> None:
+    done = user.python("-m", "fastbox.demo")
+    assert done.returncode == 0, done
+    assert "in a container" in done.stdout
+    assert "note: " in done.stdout
+
+
+def test_nothing_stays(user: User) -> None:
+    assert user.fastbox("run", "-q", "host", "true").returncode == 0
+    left = [path for path in user.home.rglob("*") if len(path.name) == 64 and path.is_dir()]
+    assert not [path for path in left if "layers" not in path.parts]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import pickle
 import signal
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -230,6 +231,34 @@ def test_usage(plan: fastbox.Plan) -> None:
     if usage.memory_peak_bytes is not None:
         assert 0 < usage.memory_peak_bytes < 64 << 20
     assert repr(usage).startswith("Usage(cpu_total_ns=")
+
+
+def test_results_travel_between_processes(plan: fastbox.Plan) -> None:
+    done = plan.run(["sh", "-c", "echo out; exit 3"], timings=True)
+    copy = pickle.loads(pickle.dumps(done))
+    for name in (
+        "args",
+        "exit_code",
+        "signal",
+        "stdout",
+        "stderr",
+        "timings",
+        "truncated",
+        "notes",
+    ):
+        assert getattr(copy, name) == getattr(done, name)
+    assert repr(copy.usage) == repr(done.usage)
+    with pytest.raises(fastbox.ExitError) as caught:
+        plan.run(["false"], check=True)
+    error = pickle.loads(pickle.dumps(caught.value))
+    assert (error.exit_code, error.stdout, str(error)) == (1, b"", str(caught.value))
+
+
+def test_results_can_be_made_by_hand() -> None:
+    made = fastbox.Completed(["x"], 1, stdout=b"a", usage=fastbox.Usage(oom_killed=True))
+    assert (made.exit_code, made.stdout, made.stderr, made.notes) == (1, b"a", None, [])
+    with pytest.raises(fastbox.ExitError, match="out of memory"):
+        made.check_returncode()
 
 
 def test_timings_are_asked_for(plan: fastbox.Plan) -> None:

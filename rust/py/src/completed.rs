@@ -3,7 +3,7 @@
 use fastbox_engine::run;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList};
+use pyo3::types::{PyBytes, PyList, PyTuple, PyType};
 
 use crate::errors;
 
@@ -16,6 +16,48 @@ pub struct Usage(run::Usage);
 
 #[pymethods]
 impl Usage {
+    #[new]
+    #[pyo3(signature = (cpu_total_ns=None, cpu_user_ns=None, cpu_system_ns=None, memory_peak_bytes=None, oom_killed=None, wall_ns=0))]
+    fn __new__(
+        cpu_total_ns: Option<u64>,
+        cpu_user_ns: Option<u64>,
+        cpu_system_ns: Option<u64>,
+        memory_peak_bytes: Option<u64>,
+        oom_killed: Option<bool>,
+        wall_ns: u64,
+    ) -> Usage {
+        Usage(run::Usage {
+            cpu_total_ns,
+            cpu_user_ns,
+            cpu_system_ns,
+            memory_peak_bytes,
+            oom_killed,
+            wall_ns,
+        })
+    }
+
+    fn __reduce__<'py>(
+        slf: Bound<'py, Usage>,
+    ) -> PyResult<(Bound<'py, PyType>, Bound<'py, PyTuple>)> {
+        let run::Usage {
+            cpu_total_ns,
+            cpu_user_ns,
+            cpu_system_ns,
+            memory_peak_bytes,
+            oom_killed,
+            wall_ns,
+        } = slf.get().0;
+        let fields = (
+            cpu_total_ns,
+            cpu_user_ns,
+            cpu_system_ns,
+            memory_peak_bytes,
+            oom_killed,
+            wall_ns,
+        );
+        Ok((slf.get_type(), fields.into_pyobject(slf.py())?))
+    }
+
     #[getter]
     fn cpu_total_ns(&self) -> Option<u64> {
         self.0.cpu_total_ns
@@ -113,6 +155,53 @@ impl Completed {
 
 #[pymethods]
 impl Completed {
+    #[new]
+    #[pyo3(signature = (args, exit_code, signal=None, stdout=None, stderr=None, usage=None, timings=None, truncated=false, notes=Vec::new()))]
+    #[allow(clippy::too_many_arguments, reason = "one for each attribute")]
+    fn __new__(
+        py: Python<'_>,
+        args: Py<PyList>,
+        exit_code: i32,
+        signal: Option<i32>,
+        stdout: Option<Py<PyAny>>,
+        stderr: Option<Py<PyAny>>,
+        usage: Option<Py<Usage>>,
+        timings: Option<Vec<(String, f64)>>,
+        truncated: bool,
+        notes: Vec<String>,
+    ) -> PyResult<Completed> {
+        let usage = usage.map_or_else(|| Py::new(py, Usage(run::Usage::default())), Ok)?;
+        Ok(Completed {
+            args,
+            exit_code,
+            signal,
+            stdout,
+            stderr,
+            usage,
+            timings,
+            truncated,
+            notes,
+        })
+    }
+
+    fn __reduce__<'py>(
+        slf: Bound<'py, Completed>,
+    ) -> PyResult<(Bound<'py, PyType>, Bound<'py, PyTuple>)> {
+        let done = slf.get();
+        let fields = (
+            &done.args,
+            done.exit_code,
+            done.signal,
+            &done.stdout,
+            &done.stderr,
+            &done.usage,
+            &done.timings,
+            done.truncated,
+            &done.notes,
+        );
+        Ok((slf.get_type(), fields.into_pyobject(slf.py())?))
+    }
+
     #[getter]
     fn returncode(&self) -> i32 {
         self.exit_code

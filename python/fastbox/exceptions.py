@@ -101,6 +101,9 @@ class _Ended(FastboxError):
     def __str__(self) -> str:
         return str(self.args[0])
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.args[0], self.completed)
+
     @property
     def stdout(self) -> Any:
         """The output so far, as `Completed.stdout`; None where nothing was captured."""

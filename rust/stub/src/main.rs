@@ -1,15 +1,108 @@
-//! fastbox-stub: what a waiting process runs. A tiny static program without libc's start-up: its own memory, no
-//! copies of the caller's, nothing of the host's binary in it.
+//! fastbox-stub: what a process of ours runs inside. A tiny static program without libc's start-up: its own memory,
+//! no copies of the caller's, nothing of the host's binary in it.
 //!
-//! So far it has one use: it holds a new user namespace open until the engine has written its maps.
+//! `fastbox-stub hold` holds a new user namespace open until the engine has written its maps.
+//! `fastbox-stub exec FD PATH... '' [ARG...]` executes the first PATH that is there with these arguments, and writes
+//! its errno to FD if it cannot.
 #![no_main]
+// Where this runs nothing is linked to it at run time, so the compiler must not call memset, strlen and their like.
+#![no_builtins]
 #![allow(unsafe_code)]
 
+use core::arch::global_asm;
 use fastbox_sys::raw::{nr, syscall};
 
-/// The kernel jumps here with the stack as execve(2) leaves it; nothing of it is read.
-#[unsafe(no_mangle)]
-extern "C" fn stub_start() -> ! {
+// The kernel jumps here with the number of arguments, the arguments, a null, the environment and a null on the stack.
+#[cfg(target_arch = "x86_64")]
+global_asm!(
+    ".globl stub_start",
+    "stub_start:",
+    "xor ebp, ebp",
+    "mov rdi, rsp",
+    "and rsp, -16",
+    "call {begin}",
+    begin = sym begin,
+);
+#[cfg(target_arch = "aarch64")]
+global_asm!(
+    ".globl stub_start",
+    "stub_start:",
+    "mov x29, xzr",
+    "mov x0, sp",
+    "bl {begin}",
+    begin = sym begin,
+);
+
+/// No program to execute, as the shell reports it.
+const NOTHING: u64 = 127;
+const ENOENT: i32 = 2;
+const EACCES: i32 = 13;
+const ENOTDIR: i32 = 20;
+
+/// # Safety
+/// `stack` is as execve(2) leaves it.
+unsafe extern "C" fn begin(stack: *mut *const u8) -> ! {
+    // SAFETY: by the contract, the first word is the number of the strings that follow before a null.
+    unsafe {
+        let count = stack as *const usize;
+        let words = stack.add(1);
+        if *count >= 2 {
+            match **words.add(1) {
+                b'h' => hold(),
+                b'e' if *count >= 5 => execute(words, *count),
+                _ => {}
+            }
+        }
+    }
+    exit(NOTHING)
+}
+
+/// Comes back only if the words make no sense.
+///
+/// # Safety
+/// `words` are `count` strings, at least five, a null, the environment and a null.
+unsafe fn execute(words: *mut *const u8, count: usize) {
+    // SAFETY: all reads are of the strings up to their NUL and of the words up to `count`; the system calls take
+    // them as execve(2) left them to us.
+    unsafe {
+        let (mut fd, mut digit) = (0u64, *words.add(2));
+        while *digit != 0 {
+            fd = fd
+                .wrapping_mul(10)
+                .wrapping_add((*digit).wrapping_sub(b'0').into());
+            digit = digit.add(1);
+        }
+        let mut separator = 3;
+        while separator < count && **words.add(separator) != 0 {
+            separator += 1;
+        }
+        if separator >= count {
+            return;
+        }
+        // F_SETFD, FD_CLOEXEC.
+        syscall(nr::FCNTL as usize, &[fd, 2, 1, 0, 0, 0]);
+        let (args, environment) = (words.add(separator + 1), words.add(count + 1));
+        let mut errno = ENOENT;
+        let mut path = words.add(3);
+        while path < words.add(separator) {
+            let call = [*path as u64, args as u64, environment as u64, 0, 0, 0];
+            match -syscall(nr::EXECVE as usize, &call) as i32 {
+                // Of the reasons along PATH, "not allowed" says more than "not there" (execvp(3)).
+                EACCES => errno = EACCES,
+                ENOENT | ENOTDIR => {}
+                other => {
+                    errno = other;
+                    break;
+                }
+            }
+            path = path.add(1);
+        }
+        let report = &raw const errno;
+        syscall(nr::WRITE as usize, &[fd, report as u64, 4, 0, 0, 0]);
+    }
+}
+
+fn hold() -> ! {
     // PR_SET_PDEATHSIG, SIGKILL: who waits for nobody ends with the engine that started it.
     // SAFETY: no pointers.
     unsafe { syscall(nr::PRCTL as usize, &[1, 9, 0, 0, 0, 0]) };
@@ -18,16 +111,27 @@ extern "C" fn stub_start() -> ! {
     let mut pipe = [0u64; 1];
     loop {
         // SAFETY: one struct pollfd of 8 bytes, fd 0 and no events; no time limit, no mask.
-        let ready = unsafe { syscall(nr::PPOLL as usize, &[pipe.as_mut_ptr() as u64, 1, 0, 0, 0, 0]) };
+        let ready = unsafe {
+            syscall(
+                nr::PPOLL as usize,
+                &[pipe.as_mut_ptr() as u64, 1, 0, 0, 0, 0],
+            )
+        };
         if ready > 0 {
-            // SAFETY: no pointers.
-            unsafe { syscall(nr::EXIT_GROUP as usize, &[0; 6]) };
+            exit(0);
         }
     }
 }
 
-/// Never reached: the entry point is [`stub_start`]. The C library's unused start-up file asks for it.
+fn exit(status: u64) -> ! {
+    loop {
+        // SAFETY: no pointers.
+        unsafe { syscall(nr::EXIT_GROUP as usize, &[status, 0, 0, 0, 0, 0]) };
+    }
+}
+
+/// Never reached: the entry point is `stub_start`. The C library's unused start-up file asks for it.
 #[unsafe(no_mangle)]
 extern "C" fn main() -> i32 {
-    stub_start()
+    exit(NOTHING)
 }

@@ -465,6 +465,11 @@ impl Builder {
         self.call(nr::CLOSE_RANGE, [first.into(), u32::MAX.into(), 4.into()])
     }
 
+    /// Takes FD_CLOEXEC off an fd (fcntl(2), F_SETFD): it outlives the next exec.
+    pub fn keep_over_exec(&mut self, fd: Slot) -> &mut Self {
+        self.call(nr::FCNTL, [fd.into(), 2.into(), 0.into()])
+    }
+
     /// execve(2) of the first path that is there; `paths`, `argv` and `envp` are slots with arrays
     /// ([`crate::launch::Launch::array`]).
     pub fn exec(&mut self, paths: Slot, argv: Slot, envp: Slot) -> &mut Self {

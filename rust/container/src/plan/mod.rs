@@ -238,6 +238,11 @@ impl Plan {
         self.userns
     }
 
+    /// Whether the stub executes the program: wherever somebody inside has the caller's ids.
+    pub(crate) fn by_stub(&self) -> bool {
+        self.userns != Userns::Late
+    }
+
     /// Whether the container writes to the disk.
     pub fn has_disk_upper(&self) -> bool {
         self.storage == Storage::Disk && !self.read_only

@@ -146,9 +146,13 @@ impl Compiler<'_> {
                 b.label("seccomp", "").seccomp(code);
             }
         }
-        b.label("exec", "")
-            .unblock_signals()
-            .exec(slots::PATHS, slots::ARGV, slots::ENVP);
+        b.label("exec", "").unblock_signals();
+        if late {
+            b.exec(slots::PATHS, slots::ARGV, slots::ENVP);
+        } else {
+            b.keep_over_exec(slots::REPORT)
+                .execveat(slots::STUB, slots::ARGV, slots::ENVP);
+        }
         Ok(())
     }
 }

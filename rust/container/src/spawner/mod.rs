@@ -5,6 +5,7 @@
 //! inherits ours; and a mount namespace of their own with nothing in it, because a container's begins as a copy of it.
 //! What they need of the caller's world comes as open fds with each request.
 
+mod by_stub;
 mod janitor;
 mod lean;
 mod namespaces;

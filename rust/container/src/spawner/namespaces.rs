@@ -103,7 +103,10 @@ pub(super) fn hold(
     let mut launch = Launch::new();
     launch.fd(slots::ROOT, inside.stub.as_fd());
     launch.fd(slots::STDIO[0], inside.alive.0.as_fd());
-    launch.array(slots::ARGV, vec![CString::from(c"fastbox-stub")]);
+    launch.array(
+        slots::ARGV,
+        vec![CString::from(c"fastbox-stub"), CString::from(c"hold")],
+    );
     launch.array(slots::ENVP, Vec::new());
     let pid = AtomicI32::new(0);
     let holder = launch

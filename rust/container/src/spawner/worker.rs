@@ -450,6 +450,7 @@ impl Start<'_> {
     ) -> Result<Child, ContainerError> {
         let inside = &self.shared.inside;
         let plan = Arc::clone(self.plan);
+        let report = self.report(launch, request, &plan)?;
         request.slot.stamp();
         let child = launch.spawn(
             &plan.child,
@@ -461,6 +462,10 @@ impl Start<'_> {
         );
         request.slot.started();
         self.note(&plan.child, launch.take_times());
+        let child = child.and_then(|child| match report {
+            Some(report) => report.wait(child, &plan),
+            None => Ok(child),
+        });
         let child =
             child.map_err(|failure| exec_target(failed(&plan.child, failure), request, &plan))?;
         // As long as somebody holds the mount namespace its end is not on the path of the program's end.
@@ -638,7 +643,7 @@ impl Start<'_> {
 }
 
 /// What runs: the request's, else the plan's.
-fn arguments<'a>(request: &'a Request, plan: &'a Plan) -> &'a [String] {
+pub(super) fn arguments<'a>(request: &'a Request, plan: &'a Plan) -> &'a [String] {
     if request.args.is_empty() {
         &plan.process.args
     } else {
@@ -647,7 +652,7 @@ fn arguments<'a>(request: &'a Request, plan: &'a Plan) -> &'a [String] {
 }
 
 /// Callers refuse strings with a NUL in them.
-fn text(s: &str) -> CString {
+pub(super) fn text(s: &str) -> CString {
     CString::new(s).unwrap_or_default()
 }
 

@@ -290,6 +290,13 @@ impl Builder {
         self.call(nr::MKDIRAT, [dir.into(), path.into(), mode.into()])
     }
 
+    /// The same for `owner` (group the same), where it may be there already.
+    pub fn mkdir_missing(&mut self, dir: Slot, path: &str, mode: u32, owner: Slot) -> &mut Self {
+        let args = [dir.into(), path.into(), mode.into()];
+        self.step(nr::MKDIRAT, args, OnError::Ignore, None);
+        self.chown(dir, path, owner)
+    }
+
     /// fchownat(2) below the directory in `dir`, to the owner in a slot (group the same).
     pub fn chown(&mut self, dir: Slot, path: impl Into<Arg>, owner: Slot) -> &mut Self {
         self.call(

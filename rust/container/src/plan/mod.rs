@@ -174,7 +174,12 @@ impl Plan {
             id_texts: Vec::new(),
             unified_cgroups: driver.kind() == crate::cgroup::Kind::V2,
         };
-        let process = Process::read(spec)?;
+        // A new user namespace has them all (user_namespaces(7)).
+        let available = match choices.userns {
+            Userns::Host => crate::security::caps::available(),
+            Userns::Late | Userns::Owned { .. } => CapSet::ALL,
+        };
+        let process = Process::read(spec, available)?;
         compiler.only_mapped_ids(&process)?;
         let outside = compiler.outside(read_only);
         compiler.read_binds()?;

@@ -4,7 +4,7 @@ use super::options::Options;
 use super::{Compiler, Userns};
 use crate::error::PlanError;
 use crate::slots;
-use fastbox_sys::builder::Arg;
+use fastbox_sys::builder::{Arg, Slot};
 use fastbox_sys::program::OnError;
 use fastbox_sys::steps::attr;
 use oci_spec::runtime::Linux;
@@ -125,12 +125,42 @@ impl Compiler<'_> {
         let at = self.child.slot();
         self.child
             .filesystem("tmpfs", &list, options.attributes, mount);
+        if options.attributes & attr::RDONLY == 0 {
+            self.nested(mount, Path::new(target));
+        }
         self.child
             .open_target(target, at)
             .attach_at(mount, at)
             .close(at)
             .close(mount);
         Ok(())
+    }
+
+    /// Mount points in a new tmpfs for what will lie below it.
+    fn nested(&mut self, tmpfs: Slot, at: &Path) {
+        const O_CREAT: i32 = 0o100;
+        for mount in self.spec.mounts().iter().flatten() {
+            let Ok(below) = mount.destination().strip_prefix(at) else {
+                continue;
+            };
+            let bind = mount.typ().as_deref() == Some("bind");
+            let source = mount.source().as_ref().filter(|_| bind);
+            let file = source.is_some_and(|path| path.metadata().is_ok_and(|meta| !meta.is_dir()));
+            let mut paths: Vec<&Path> = below.ancestors().collect();
+            // The tmpfs itself.
+            paths.pop();
+            for path in paths.iter().skip(file.into()).rev() {
+                self.child
+                    .mkdir_missing(tmpfs, &text(path), 0o755, slots::BASE);
+            }
+            if let Some(path) = paths.first().filter(|_| file) {
+                let new = self.child.slot();
+                self.child
+                    .open(Some(tmpfs), text(path).as_str(), O_CREAT, new)
+                    .close(new)
+                    .reuse_slots(new);
+            }
+        }
     }
 
     /// What cgroup v2 shows; v1 shows nothing here, as its hierarchies would each be a mount more.

@@ -26,11 +26,14 @@ pub struct Process {
 }
 
 impl Process {
-    pub(super) fn read(spec: &Spec) -> Result<Process, PlanError> {
+    /// `available` is what there is to hand on: of more than that the program gets no more.
+    pub(super) fn read(spec: &Spec, available: CapSet) -> Result<Process, PlanError> {
         let process = spec.process().clone().unwrap_or_default();
         let caps = process.capabilities().clone().unwrap_or_default();
         let set = |list: &Option<oci_spec::runtime::Capabilities>| {
-            list.as_ref().map_or(CapSet::EMPTY, CapSet::from_oci)
+            list.as_ref()
+                .map_or(CapSet::EMPTY, CapSet::from_oci)
+                .intersection(available)
         };
         let rlimits = process.rlimits().iter().flatten();
         Ok(Process {

@@ -180,6 +180,24 @@ pub fn name(number: u8) -> Option<&'static str> {
     NAMES.get(usize::from(number)).copied()
 }
 
+/// What this process can hand on: its permitted set (proc_pid_status(5), CapPrm). All where it cannot be read.
+pub fn available() -> CapSet {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let field = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapPrm:"))
+        .and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
+    field.map_or(CapSet::ALL, CapSet::from_bits)
+}
+
+/// Those of `names` that are not in `available`, `ALL` aside, which means no more than there are.
+///
+/// # Errors
+/// The first name that is no capability.
+pub fn missing(names: &[String], available: CapSet) -> Result<CapSet, CapError> {
+    Ok(parse(names)?.0.difference(available))
+}
+
 /// The set a container gets from `--cap-add`, `--cap-drop` and `--privileged`.
 ///
 /// Docker's rules: privileged is everything; `ALL` added is everything but what is dropped by

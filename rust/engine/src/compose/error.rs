@@ -54,6 +54,14 @@ pub enum SpecError {
     /// A capability's name is wrong.
     #[error(transparent)]
     Capability(#[from] caps::CapError),
+    /// A capability that the caller itself does not have.
+    #[error(
+        "{name} is not available here: a container with the caller's user ids has no more rights than the caller"
+    )]
+    CapabilityMissing {
+        /// The capability.
+        name: &'static str,
+    },
     /// A seccomp profile is wrong.
     #[error(transparent)]
     Seccomp(#[from] seccomp::SeccompError),

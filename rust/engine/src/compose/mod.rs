@@ -22,6 +22,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use fastbox_container::security::caps::{self, CapSet};
 use oci_spec::image::Config;
 use oci_spec::runtime::{Mount, Root, Spec};
 
@@ -62,6 +63,8 @@ pub struct Host {
     pub swap_limit: bool,
     /// The caller's hard limit on open files.
     pub open_files: u64,
+    /// Capabilities that the caller can hand on.
+    pub capabilities: CapSet,
     /// The kernel's version and patch level.
     pub kernel: (u32, u32),
 }
@@ -95,6 +98,7 @@ impl Host {
                 .map_or(1, |count| count.max(1) as usize),
             swap_limit,
             open_files: limit.map_err(failed("getrlimit"))?.1,
+            capabilities: caps::available(),
             kernel: (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)),
         })
     }
@@ -116,8 +120,13 @@ pub fn compose(
     read_host: ReadHost,
 ) -> Result<Spec, SpecError> {
     let identity = passwd::resolve(process::user(options, image), image.read)?;
-    let caps =
-        fastbox_container::security::caps::resolve(&options.cap_add, &options.cap_drop, false)?;
+    let caps = caps::resolve(&options.cap_add, &options.cap_drop, false)?;
+    if userns(options) == UserNamespace::Host {
+        let missing = caps::missing(&options.cap_add, host.capabilities)?;
+        if let Some(name) = missing.names().next() {
+            return Err(SpecError::CapabilityMissing { name });
+        }
+    }
     let hostname = hostname(options, host);
     let process = process::process(
         options,
@@ -145,6 +154,15 @@ pub fn compose(
     Ok(spec)
 }
 
+/// A network namespace that the user namespace does not own would have no sysfs, no low ports and no ping inside: with
+/// the caller's network the container has the caller's ids, as in Docker.
+fn userns(options: &Checked) -> UserNamespace {
+    match (options.userns, options.network()) {
+        (Some(UserNamespace::Host), _) | (_, Network::Host) => UserNamespace::Host,
+        (Some(UserNamespace::Auto) | None, Network::None) => UserNamespace::Auto,
+    }
+}
+
 /// The name given, the caller's with the caller's network, or `None`: the container's short id.
 fn hostname(options: &Checked, host: &Host) -> Option<String> {
     match (&options.hostname, options.network()) {
@@ -161,13 +179,7 @@ fn annotations(
 ) -> HashMap<String, String> {
     let mut all = HashMap::new();
     let mut put = |key: &str, value: String| all.insert(key.to_owned(), value);
-    // A network namespace that the user namespace does not own would have no sysfs, no low ports and
-    // no ping inside: with the caller's network the container has the caller's ids, as in Docker.
-    let userns = match (options.userns, options.network()) {
-        (Some(UserNamespace::Host), _) | (_, Network::Host) => UserNamespace::Host,
-        (Some(UserNamespace::Auto) | None, Network::None) => UserNamespace::Auto,
-    };
-    put(annotation::USERNS, userns.as_str().to_owned());
+    put(annotation::USERNS, userns(options).as_str().to_owned());
     put(
         annotation::ETC,
         etc::to_generate(options, image.etc_files).join(","),

@@ -3,6 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, open, openat};
+use nix::sys::stat::{Mode, fstatat, mkdirat};
+
 use super::SpecError;
 use crate::options::{Checked, clean_path};
 
@@ -48,5 +52,62 @@ pub fn make_missing(options: &Checked, directory: &Path) -> Result<Vec<PathBuf>,
             made.push(path);
         }
     }
+    make_nested(options, directory)?;
     Ok(made)
+}
+
+/// Makes the mount point of what lies below a volume in that volume, as Docker does, unless it is read-only. What a
+/// container may have put there is not trusted: at a symbolic link nothing is made, and the start refuses.
+fn make_nested(options: &Checked, directory: &Path) -> Result<(), SpecError> {
+    let volumes = options.volumes.iter().map(|bind| {
+        let source = absolute(&bind.source, directory);
+        (&bind.destination, source.is_file())
+    });
+    let tmpfs = options
+        .tmpfs
+        .iter()
+        .map(|tmpfs| (&tmpfs.destination, false));
+    for (destination, file) in volumes.chain(tmpfs) {
+        let above = options.volumes.iter().filter_map(|bind| {
+            let below = Path::new(destination)
+                .strip_prefix(&bind.destination)
+                .ok()?;
+            (!below.as_os_str().is_empty()).then_some((bind, below))
+        });
+        let Some((outer, below)) = above.min_by_key(|(_, below)| below.components().count()) else {
+            continue;
+        };
+        if !outer.read_only {
+            let top = absolute(&outer.source, directory);
+            make_beneath(&top, below, file).map_err(|errno| SpecError::BindSource {
+                path: top.join(below),
+                source: errno.into(),
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn make_beneath(top: &Path, below: &Path, file: bool) -> Result<(), Errno> {
+    let place = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let mut dir = open(top, place, Mode::empty())?;
+    let mut names = below.iter().peekable();
+    while let Some(name) = names.next() {
+        if fstatat(&dir, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_err() {
+            if file && names.peek().is_none() {
+                let new = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+                openat(&dir, name, new, Mode::from_bits_truncate(0o644))?;
+            } else {
+                mkdirat(&dir, name, Mode::from_bits_truncate(0o755))?;
+            }
+        }
+        if names.peek().is_some() {
+            match openat(&dir, name, place | OFlag::O_NOFOLLOW, Mode::empty()) {
+                Ok(next) => dir = next,
+                Err(Errno::ENOTDIR | Errno::ELOOP) => return Ok(()),
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+    Ok(())
 }

@@ -168,8 +168,8 @@ impl Capture {
                     let kept = n.min(usize::try_from(*left).unwrap_or(usize::MAX));
                     bytes.extend_from_slice(&buffer[..kept]);
                     *left -= kept as u64;
+                    // The pipe stays open until everything is killed: the program must not end of writing to it first.
                     if kept < n {
-                        self.fd = None;
                         return false;
                     }
                     if n < CHUNK {

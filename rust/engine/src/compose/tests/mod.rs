@@ -22,6 +22,7 @@ fn host() -> Host {
         processors: 2,
         swap_limit: true,
         open_files: 1 << 20,
+        capabilities: CapSet::ALL.difference(CapSet::EMPTY.with(24)),
         kernel: (6, 18),
     }
 }

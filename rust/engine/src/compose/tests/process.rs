@@ -200,4 +200,9 @@ fn capabilities_of_root_and_others() {
         [&Capability::NetAdmin]
     );
     assert!(error("{}", &["--cap-add", "FLY", "img", "x"]).contains("FLY"));
+    // With the caller's ids no more than the caller has; ALL is all of that.
+    let more = ["--cap-add", "sys_resource", "img", "x"];
+    assert!(error("{}", &[&["--userns", "host"], &more[..]].concat()).contains("CAP_SYS_RESOURCE"));
+    sets(&more);
+    sets(&["--userns", "host", "--cap-add", "ALL", "img", "x"]);
 }

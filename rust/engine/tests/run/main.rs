@@ -1,0 +1,19 @@
+//! Real containers, through the engine's library: needs root, says so and skips else. They also run as a static
+//! program on another kernel (tests/vm).
+mod ends;
+mod files;
+mod hostile;
+mod identity;
+mod input;
+mod limits;
+mod nothing_left;
+mod privileges;
+mod probes;
+mod refused;
+mod rights;
+mod support;
+mod system_calls;
+mod volumes;
+
+#[path = "../../../image/tests/common/mod.rs"]
+mod archive;

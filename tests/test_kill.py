@@ -23,15 +23,17 @@ from needs import needs, needs_root
 from roots import busybox
 
 LONG = os.environ.get("FASTBOX_LONG") == "1"
+# How a container is started: the image, and whose ids it has.
+WAYS = {"image": ("box", "auto"), "host image": ("host", "auto"), "caller's ids": ("box", "host")}
 # Kills placed before a step with the watchdog alive, with it killed too, and kills at any moment.
-AT_STEPS, WITHOUT_WATCHDOG, ANY_MOMENT = (1500, 300, 500) if LONG else (22, 6, 8)
+AT_STEPS, WITHOUT_WATCHDOG, ANY_MOMENT = (500, 150, 450) if LONG else (7, 3, 9)
 
 # Has what a container can have; says that it begins, and when a start has come through.
 CALLER = """
 import os, sys, time, fastbox
-step, image, before = sys.argv[1], sys.argv[2], int(sys.argv[3])
+step, image, userns, before = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 config = dict(memory="64m", pids_limit=50, tmpfs=["/scratch"], volumes=["/usr:/u:ro"])
-plan = fastbox.prepare(image, **config)
+plan = fastbox.prepare(image, userns=userns, **config)
 kept = []
 for number in range(before):
     kept.append(plan.start(["sh", "-c", "echo >/file; sleep 1000"], name=f"kept-{number}"))
@@ -63,9 +65,9 @@ def place(tmp_path: Path) -> Place:
     return place
 
 
-def pauses_before(place: Place, step: int, image: str) -> bool:
+def pauses_before(place: Place, step: int, way: str) -> bool:
     """Whether a start has such a step."""
-    with place.python(CALLER, str(step), image, "0") as caller:
+    with place.python(CALLER, str(step), *WAYS[way], "0") as caller:
         assert caller.stdout is not None
         assert caller.stdout.readline() == "begins\n"
         os.set_blocking(caller.stdout.fileno(), False)
@@ -81,12 +83,12 @@ def pauses_before(place: Place, step: int, image: str) -> bool:
     return "through\n" not in said
 
 
-def count_steps(place: Place, image: str) -> int:
+def count_steps(place: Place, way: str) -> int:
     """How many steps a start has: the first number before which nothing pauses."""
     low, high = 0, 512
     while low < high:
         middle = (low + high) // 2
-        if pauses_before(place, middle, image):
+        if pauses_before(place, middle, way):
             low = middle + 1
         else:
             high = middle
@@ -94,14 +96,12 @@ def count_steps(place: Place, image: str) -> int:
     return low
 
 
-def kill_at(
-    place: Place, step: int | None, image: str, dice: random.Random, watchdog: bool
-) -> None:
+def kill_at(place: Place, step: int | None, way: str, dice: random.Random, watchdog: bool) -> None:
     """One caller, killed before the step, or at any moment; nothing may be left of it."""
     before = dice.choice((0, 0, 1, 2))
     moment = dice.uniform(0, 0.03)
     name = "none" if step is None else str(step)
-    with place.python(CALLER, name, image, str(before)) as caller:
+    with place.python(CALLER, name, *WAYS[way], str(before)) as caller:
         assert caller.stdout is not None
         if step is None and dice.random() < 0.3:
             time.sleep(dice.uniform(0, 0.2))  # while the interpreter or the engine starts
@@ -119,7 +119,7 @@ def kill_at(
         place.next_command()
     place.owners()
     left = place.left()
-    assert left == [], f"killed before step {name} of {image}, {before} containers before:\n" + (
+    assert left == [], f"killed before step {name} of {way}, {before} containers before:\n" + (
         "\n".join(left)
     )
 
@@ -134,28 +134,24 @@ def spread(count: int, steps: int, dice: random.Random) -> list[int]:
     return numbers[:count]
 
 
-@pytest.mark.parametrize("image", ["box", "host"])
-def test_killed_before_each_step(place: Place, image: str, dice: random.Random) -> None:
-    steps = count_steps(place, image)
+@pytest.mark.parametrize("way", WAYS)
+def test_killed_before_each_step(place: Place, way: str, dice: random.Random) -> None:
+    steps = count_steps(place, way)
     assert steps > 50
-    if image == "host" and not LONG:
-        return
     kills: Counter[int] = Counter()
-    for step in spread(AT_STEPS // (2 if LONG else 1), steps, dice):
-        kill_at(place, step, image, dice, watchdog=True)
-        kills[step] += 1
-    for step in spread(WITHOUT_WATCHDOG // (2 if LONG else 1), steps, dice):
-        kill_at(place, step, image, dice, watchdog=False)
+    for number, step in enumerate(spread(AT_STEPS + WITHOUT_WATCHDOG, steps, dice)):
+        kill_at(place, step, way, dice, watchdog=number < AT_STEPS)
         kills[step] += 1
     counts = [kills[step] for step in range(steps)]
     assert min(counts) > 0 or not LONG
+    where = f"for each: {counts}" if LONG else f"before {sorted(kills)}"
     print(
-        f"\nREPORT: {image}: {kills.total()} kills before {steps} steps of a start, "
-        f"{min(counts)} to {max(counts)} per step: {' '.join(map(str, counts))}; nothing left"
+        f"\nREPORT: {way}: {kills.total()} kills before the {steps} steps of a start, of which "
+        f"{WITHOUT_WATCHDOG} with the watchdog killed too; {where}; nothing left"
     )
 
 
 def test_killed_at_any_moment(place: Place, dice: random.Random) -> None:
     for number in range(ANY_MOMENT):
-        kill_at(place, None, dice.choice(("box", "host")), dice, watchdog=number % 4 != 0)
+        kill_at(place, None, dice.choice(list(WAYS)), dice, watchdog=number % 4 != 0)
     print(f"\nREPORT: {ANY_MOMENT} kills at any moment; nothing left")

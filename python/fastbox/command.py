@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from fastbox import _core
 
 TYPE_CHECKING = False
@@ -17,6 +15,8 @@ __all__ = ["option_table", "parse_run", "pass_through"]
 
 def option_table() -> list[dict[str, Any]]:
     """Every option in the order of help: name, flag, kind, default, help and more."""
+    import json  # for help alone: a run would feel it
+
     rows: list[dict[str, Any]] = json.loads(_core.option_table())
     return rows
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 
@@ -93,8 +92,10 @@ def _image_command(name: str) -> Callable[[list[str]], int] | None:
 
 
 def _fail(message: str, code: int) -> int:
-    with contextlib.suppress(OSError):  # nobody listens: the code still tells
+    try:  # noqa: SIM105 - contextlib is not imported for this
         print(f"fastbox: {message}", file=sys.stderr)
+    except OSError:
+        pass  # nobody listens: the code still tells
     return code
 
 

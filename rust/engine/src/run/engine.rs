@@ -62,6 +62,16 @@ impl Engine {
     /// # Errors
     /// As [`engine`].
     pub fn at(paths: Paths) -> Result<Arc<Engine>, EngineError> {
+        let without = std::env::var("FASTBOX_WITHOUT").unwrap_or_default();
+        Engine::with(paths, Features::probe().without(&without))
+    }
+
+    /// The same on a kernel of these features, or, for tests and where new calls of the kernel fail, on one that
+    /// uses no others (`FASTBOX_WITHOUT` names those not to be used).
+    ///
+    /// # Errors
+    /// As [`engine`].
+    pub fn with(paths: Paths, features: Features) -> Result<Arc<Engine>, EngineError> {
         let driver = Driver::probe();
         let store = Store::open(paths.root())?;
         // What dead processes left is cleared before more is added.
@@ -71,14 +81,12 @@ impl Engine {
         let stub = program("fastbox-stub");
         let stub =
             std::fs::read(&stub).map_err(|source| EngineError::Program { path: stub, source })?;
-        // For tests and for a kernel whose new calls fail: the old ways are taken.
-        let without = std::env::var("FASTBOX_WITHOUT").unwrap_or_default();
         let config = Config {
             driver: Driver::probe(),
             owner: owner.id().to_owned(),
             uppers: owner.uppers()?.to_owned(),
             stub,
-            features: Features::probe().without(&without),
+            features,
         };
         let spawner = Spawner::start(config)?;
         Ok(Arc::new(Engine {

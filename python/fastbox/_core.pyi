@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import GenericAlias
-from typing import Any, Generic, TypeVar, final
+from typing import Any, Generic, Self, TypeVar, final
 
 __all__ = [
     "Completed",
@@ -30,6 +30,17 @@ __version__: str
 class Usage:
     """What a container used. None: it cannot be known here, or with this user's rights."""
 
+    def __new__(
+        cls,
+        cpu_total_ns: int | None = None,
+        cpu_user_ns: int | None = None,
+        cpu_system_ns: int | None = None,
+        memory_peak_bytes: int | None = None,
+        oom_killed: bool | None = None,
+        wall_ns: int = 0,
+    ) -> Self: ...
+    def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]: ...
+
     @property
     def cpu_total_ns(self) -> int | None:
         """CPU time in nanoseconds, exact."""
@@ -51,7 +62,21 @@ class Usage:
 
 @final
 class Completed(Generic[_T]):
-    """A run that has ended."""
+    """A run that has ended. Can be made by hand, for the tests of programs that run containers."""
+
+    def __new__(
+        cls,
+        args: list[str],
+        exit_code: int,
+        signal: int | None = None,
+        stdout: _T | None = None,
+        stderr: _T | None = None,
+        usage: Usage | None = None,
+        timings: list[tuple[str, float]] | None = None,
+        truncated: bool = False,
+        notes: list[str] = ...,
+    ) -> Self: ...
+    def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]: ...
 
     @property
     def args(self) -> list[str]:
@@ -188,7 +213,7 @@ class Imported:
         """How many there were."""
 
 def set_programs(directory: str) -> None: ...
-def prepare(image: str, config: Mapping[str, Any]) -> Plan: ...
+def prepare(image: str, config: Mapping[str, Any], shared: bool) -> Plan: ...
 def parse_run(args: list[str]) -> RunCommand | None: ...
 def option_table() -> str: ...
 def import_image(

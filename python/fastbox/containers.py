@@ -269,7 +269,7 @@ class Plan:
 
 def prepare(image: str, **config: Unpack[Config]) -> Plan:
     """Resolves an image and options into a Plan; `fastbox.config.Config` lists the options."""
-    return Plan(_core.prepare(image, config))
+    return Plan(_core.prepare(image, config, False))
 
 
 if TYPE_CHECKING:
@@ -309,7 +309,7 @@ def run(
     **config: Unpack[Config],
 ) -> Completed[Any]:
     """Runs a command in a new container: `prepare(image, **config).run(command, ...)`."""
-    return Plan(_core.prepare(image, config)).run(
+    return Plan(_core.prepare(image, config, True)).run(
         command,
         input=input,
         stdin=stdin,

@@ -155,7 +155,13 @@ pub fn list_images(py: Python<'_>) -> PyResult<Vec<Image>> {
 /// Removes a name or an image; what is gone, as Docker prints it.
 #[pyfunction]
 pub fn remove_image(py: Python<'_>, name: &str, force: bool) -> PyResult<Vec<String>> {
-    let removed = py.detach(|| Ok::<_, EngineError>(run::engine()?.store().remove(name, force)?));
+    let removed = py.detach(|| {
+        let engine = run::engine()?;
+        // Plans kept for runs to come are no use of an image.
+        engine.forget_plans();
+        engine.settle();
+        Ok::<_, EngineError>(engine.store().remove(name, force)?)
+    });
     let removed = removed.map_err(|error| errors::engine(py, error))?;
     let gone = removed.image.iter().chain(&removed.layers);
     Ok(removed

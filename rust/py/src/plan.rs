@@ -28,12 +28,23 @@ pub fn set_programs(directory: PathBuf) {
     run::set_programs(directory);
 }
 
-/// Resolves an image and options.
+/// Resolves an image and options; with `shared` the Plan is one that earlier runs of the same have left.
 #[pyfunction]
-pub fn prepare(py: Python<'_>, image: String, config: &Bound<'_, PyDict>) -> PyResult<Plan> {
+pub fn prepare(
+    py: Python<'_>,
+    image: String,
+    config: &Bound<'_, PyDict>,
+    shared: bool,
+) -> PyResult<Plan> {
     let mut options = Options::default();
     values::set_all(&mut options, config)?;
-    Plan::new(py, image, values::check(py, options)?, Vec::new())
+    let options = values::check(py, options)?;
+    if !shared {
+        return Plan::new(py, image, options, Vec::new());
+    }
+    let prepared = py.detach(|| run::engine()?.prepare_shared(&image, options));
+    let prepared = prepared.map_err(|error| errors::engine(py, error))?;
+    Ok(Plan { image, prepared })
 }
 
 impl Plan {

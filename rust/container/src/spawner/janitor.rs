@@ -7,17 +7,33 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{Mode, SFlag, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsString};
 use std::os::fd::AsFd;
 use std::sync::mpsc::Receiver;
 
 /// How many ranges a plan keeps for its next containers.
 const KEPT_RANGES: usize = 16;
 
+/// What the janitor is asked to do.
+pub(super) enum Work {
+    /// Clear a container away.
+    Clear(Remains),
+    /// Drop what is kept for a plan, and remove its directory.
+    Forget(u64, OsString),
+}
+
 /// Body of the janitor's thread.
-pub(super) fn work(shared: &Shared, remains: &Receiver<Remains>) {
-    while let Ok(remains) = remains.recv() {
-        clear(shared, remains);
+pub(super) fn work(shared: &Shared, asked: &Receiver<Work>) {
+    while let Ok(work) = asked.recv() {
+        match work {
+            Work::Clear(remains) => clear(shared, remains),
+            Work::Forget(plan, directory) => {
+                forget(shared, plan);
+                // What stays is removed at the owner's end.
+                let name = CString::new(directory.into_encoded_bytes());
+                let _ = name.map(|name| remove_tree(&shared.inside.uppers, &name));
+            }
+        }
         *lock(&shared.pending) -= 1;
         shared.settled.notify_all();
     }
@@ -68,7 +84,7 @@ fn give_back(shared: &Shared, remains: &Remains) {
 
 /// Drops what is kept for a plan that no container will be started of. A range that one still has, or that is still to
 /// be cleared away, is released only then: not before, nor twice.
-pub(super) fn forget(shared: &Shared, plan: u64) {
+fn forget(shared: &Shared, plan: u64) {
     let mut ranges = lock(&shared.ranges);
     let mut kept = lock(&shared.inside.kept);
     for base in ranges.remove(&plan).unwrap_or_default() {

@@ -21,6 +21,7 @@ use fastbox_sys::channel::Channel;
 use fastbox_sys::journal::Slot as JournalSlot;
 use nix::errno::Errno;
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -104,7 +105,7 @@ pub struct Spawner {
     idle: Mutex<Vec<Worker>>,
     freed: Condvar,
     shared: Arc<Shared>,
-    clear: SyncSender<Remains>,
+    clear: SyncSender<janitor::Work>,
 }
 
 /// The caller's end of one thread.
@@ -119,7 +120,6 @@ enum Job {
     Launched(Result<Box<Launched>, ContainerError>),
     Warm(Arc<Plan>, u32),
     Warmed(Result<(), ContainerError>),
-    Forget(u64),
 }
 
 /// The answer to a launch, but for its fds.
@@ -322,7 +322,7 @@ impl Spawner {
     pub fn clear(&self, remains: Remains) {
         *lock(&self.shared.pending) += 1;
         // The janitor lives as long as the process.
-        let _ = self.clear.send(remains);
+        let _ = self.clear.send(janitor::Work::Clear(remains));
     }
 
     /// Waits until everything handed to [`Spawner::clear`] is cleared away.
@@ -337,10 +337,12 @@ impl Spawner {
         }
     }
 
-    /// Drops what is kept for a plan.
-    pub fn forget(&self, plan: u64) {
-        // Without the threads there is nothing kept.
-        let _ = self.ask(Job::Forget(plan), false, &[]);
+    /// Drops what is kept for a plan, and removes its directory beside the uppers.
+    pub fn forget(&self, plan: u64, directory: &OsStr) {
+        *lock(&self.shared.pending) += 1;
+        let _ = self
+            .clear
+            .send(janitor::Work::Forget(plan, directory.to_owned()));
     }
 
     fn ask(

@@ -31,7 +31,7 @@ pub(super) fn first(
     config: Config,
     ends: Vec<Channel>,
     jobs: Vec<JobCell>,
-    remains: Receiver<Remains>,
+    remains: Receiver<janitor::Work>,
     ready: SyncSender<Result<Arc<Shared>, ContainerError>>,
 ) {
     // A rendezvous: a request that finds the thread busy is not queued behind others.
@@ -183,10 +183,6 @@ fn work(shared: &Arc<Shared>, channel: &Channel, job: &JobCell) {
                     Ok((launched, fds)) => (Job::Launched(Ok(Box::new(launched))), fds),
                     Err(error) => (Job::Launched(Err(error)), Vec::new()),
                 }
-            }
-            Job::Forget(plan) => {
-                janitor::forget(shared, plan);
-                (Job::Forget(plan), Vec::new())
             }
             Job::Warm(plan, base) => {
                 let mut start = Start {

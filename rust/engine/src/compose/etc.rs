@@ -22,7 +22,9 @@ pub(super) fn to_generate(options: &Checked, possible: &[&'static str]) -> Vec<&
 /// The names of loopback, as Docker writes them; without an address of its own the container's
 /// name, where it is known before the container is, means loopback.
 pub fn hosts(hostname: Option<&str>) -> String {
-    let own = hostname.map(|name| format!("127.0.1.1\t{name}\n")).unwrap_or_default();
+    let own = hostname
+        .map(|name| format!("127.0.1.1\t{name}\n"))
+        .unwrap_or_default();
     format!(
         "127.0.0.1\tlocalhost\n\
          ::1\tlocalhost ip6-localhost ip6-loopback\n\

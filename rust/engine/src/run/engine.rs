@@ -22,6 +22,7 @@ pub struct Engine {
     pub(super) owner: Arc<Owner>,
     pub(super) spawner: Spawner,
     pub(super) ids: Ids,
+    pub(super) plans: super::cache::Plans,
     disk_uppers: OnceLock<Option<Errno>>,
 }
 
@@ -51,9 +52,7 @@ fn program(name: &str) -> PathBuf {
 /// What could not be had of store, run directory, control groups or kernel.
 pub fn engine() -> Result<Arc<Engine>, EngineError> {
     static ENGINE: PerProcess<Arc<Engine>> = PerProcess::new();
-    ENGINE
-        .get_or_make(|| Engine::at(Paths::find()?))
-        .cloned()
+    ENGINE.get_or_make(|| Engine::at(Paths::find()?)).cloned()
 }
 
 impl Engine {
@@ -92,6 +91,7 @@ impl Engine {
         Ok(Arc::new(Engine {
             pid: std::process::id(),
             ids: Ids::new(paths.run()),
+            plans: super::cache::Plans::default(),
             paths,
             store,
             driver,

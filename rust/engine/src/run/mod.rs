@@ -1,5 +1,6 @@
 //! Running containers: [`Engine::prepare`] makes a plan, [`Prepared::start`] a container, [`Container`] waits.
 
+mod cache;
 mod communicate;
 mod container;
 mod engine;

@@ -182,12 +182,8 @@ impl Prepared {
 impl Drop for Prepared {
     fn drop(&mut self) {
         if self.engine.is_mine() {
-            self.engine.spawner.forget(self.plan.id);
-            self.engine
-                .ids
-                .give_back(self.engine.spawner.take_released());
-            // What stays is cleared with the owner.
-            let _ = std::fs::remove_dir_all(&self.directory);
+            let directory = self.directory.file_name().unwrap_or_default();
+            self.engine.spawner.forget(self.plan.id, directory);
         }
     }
 }

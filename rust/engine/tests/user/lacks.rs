@@ -1,6 +1,6 @@
 //! What an ordinary user cannot have is said: defaults in notes, what was asked for in errors.
 
-use crate::support::{IMAGE, User, Who};
+use crate::support::{IMAGE, TEST, User, Who, run_as};
 use crate::user_test;
 use fastbox_container::cgroup::{Driver, Kind};
 
@@ -46,3 +46,17 @@ user_test!(the_hosts_network, Who::Single, |user: &User| {
         assert_eq!(here.to_str(), Some(there.as_str()));
     }
 });
+
+#[test]
+fn no_user_namespaces() {
+    if std::env::var(TEST).is_err() {
+        return run_as("lacks::no_user_namespaces", Who::Forbidden);
+    }
+    let error = fastbox_engine::run::engine().err().unwrap().to_string();
+    for part in [
+        "an ordinary user's containers need a user namespace",
+        "sysctl -w user.max_user_namespaces=",
+    ] {
+        assert!(error.contains(part), "{error}");
+    }
+}

@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 pub enum Who {
     /// Someone of no name and no range of ids.
     Single,
+    /// The same, in a user namespace below which there may be no other.
+    Forbidden,
     /// Someone with a range in /etc/subuid, which a mount namespace of the test's own shows.
     Ranged,
 }
@@ -30,7 +32,7 @@ pub const SINGLE: u32 = 54_321;
 const RANGED: u32 = 65_534;
 /// The first id of the range; root's containers begin above.
 pub const RANGE: u32 = 0x3000_0000;
-const TEST: &str = "FASTBOX_TEST_USER";
+pub const TEST: &str = "FASTBOX_TEST_USER";
 const HOME: &str = "FASTBOX_TEST_HOME";
 pub const IMAGE: &str = "busybox";
 
@@ -47,6 +49,11 @@ pub fn as_user(test: &str, who: Who, body: fn(&User)) {
     if std::env::var(TEST).is_ok_and(|name| name == test) {
         return body(&User::here());
     }
+    run_as(test, who);
+}
+
+/// Runs a test again as that user.
+pub fn run_as(test: &str, who: Who) {
     let Some(place) = Place::new(who) else { return };
     let output = place.command(test).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -97,11 +104,21 @@ impl Place {
         let dir = std::env::temp_dir().join(name);
         let home = dir.join("home");
         fs::create_dir_all(&home).unwrap();
-        // The build's directory may be closed to others.
-        fs::copy(std::env::current_exe().unwrap(), dir.join("test")).unwrap();
-        for program in ["fastbox-stub", "fastbox-monitor"] {
-            fs::copy(programs().join(program), dir.join(program)).unwrap();
-        }
+        // The build's directory may be closed to others. Not copied by this process: a program of another test,
+        // forked meanwhile, would hold the copy open for writing, and what is so cannot be run.
+        let mut copy = Command::new("cp");
+        let beside = ["fastbox-stub", "fastbox-monitor"].map(|name| programs().join(name));
+        copy.args(beside).arg(&dir);
+        assert!(copy.status().unwrap().success());
+        let test = std::env::current_exe().unwrap();
+        let mut copy = Command::new("cp");
+        assert!(
+            copy.arg(test)
+                .arg(dir.join("test"))
+                .status()
+                .unwrap()
+                .success()
+        );
         fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).unwrap();
         let line = format!("nobody:{RANGE}:65536\n");
         fs::write(dir.join("ranges"), line).unwrap();
@@ -112,7 +129,7 @@ impl Place {
 
     pub fn uid(&self) -> u32 {
         match self.who {
-            Who::Single => SINGLE,
+            Who::Single | Who::Forbidden => SINGLE,
             Who::Ranged => RANGED,
         }
     }
@@ -128,6 +145,21 @@ impl Place {
             Who::Single => {
                 let mut command = Command::new(exe);
                 command.uid(SINGLE).gid(SINGLE);
+                command
+            }
+            Who::Forbidden => {
+                // The limit is the namespace's own: the machine's stays as it is.
+                let script = "unshare -U sleep 60 & while ! [ \"$(readlink /proc/$!/ns/user)\" != \
+                    \"$(readlink /proc/self/ns/user)\" ]; do sleep 0.01; done; \
+                    for map in uid gid; do echo 0 0 65536 > /proc/$!/${map}_map || exit; done; export holder=$!; \
+                    nsenter -U -t $! bash -c 'echo 0 > /proc/sys/user/max_user_namespaces && \
+                    exec setpriv --reuid \"$0\" --regid \"$0\" --clear-groups -- \"$@\"' \"$0\" \"$@\"; \
+                    status=$?; kill $holder; exit $status";
+                let mut command = Command::new("bash");
+                command
+                    .args(["-c", script])
+                    .arg(SINGLE.to_string())
+                    .arg(exe);
                 command
             }
             Who::Ranged => {

@@ -1,0 +1,77 @@
+//! Plans kept for runs that ask for the same again: preparing one costs as much as a start, and the ids of the last
+//! run can serve the next.
+
+use super::engine::Engine;
+use super::{EngineError, Prepared, lock};
+use crate::compose::{host, sources};
+use crate::options::{Checked, Options};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+/// How many are kept; the one not used for longest goes first.
+const KEPT: usize = 16;
+
+/// What makes two runs the same.
+#[derive(PartialEq, Eq)]
+struct Key {
+    /// The image's id; None for the host's.
+    image: Option<String>,
+    options: Options,
+    /// Relative sources of binds start here.
+    directory: PathBuf,
+}
+
+/// The kept plans, the last used at the end.
+#[derive(Default)]
+pub(super) struct Plans(Mutex<Vec<(Key, Arc<Prepared>)>>);
+
+impl Engine {
+    /// The same as [`Engine::prepare`], out of a small cache: for one run of many alike. The image is looked up each
+    /// time, so that a name that has moved to another image counts.
+    ///
+    /// # Errors
+    /// As [`Engine::prepare`].
+    pub fn prepare_shared(
+        self: &Arc<Self>,
+        image: &str,
+        options: Checked,
+    ) -> Result<Arc<Prepared>, EngineError> {
+        let id = match image {
+            host::NAME => None,
+            name => Some(self.store.resolve(name)?.id.hex()),
+        };
+        let directory = std::env::current_dir().unwrap_or_default();
+        let key = Key {
+            image: id,
+            options: Options::clone(&options),
+            directory,
+        };
+        let found = {
+            let mut plans = lock(&self.plans.0);
+            let at = plans.iter().position(|(known, _)| *known == key);
+            at.map(|at| {
+                let entry = plans.remove(at);
+                let prepared = Arc::clone(&entry.1);
+                plans.push(entry);
+                prepared
+            })
+        };
+        if let Some(prepared) = found {
+            sources::make_missing(&options, &key.directory)?;
+            return Ok(prepared);
+        }
+        let prepared = self.prepare(image, options, &[])?;
+        let mut plans = lock(&self.plans.0);
+        plans.push((key, Arc::clone(&prepared)));
+        let surplus = (plans.len() > KEPT).then(|| plans.remove(0));
+        drop(plans);
+        drop(surplus);
+        Ok(prepared)
+    }
+
+    /// Lets the kept plans go, and with them their hold on images.
+    pub fn forget_plans(&self) {
+        let plans = std::mem::take(&mut *lock(&self.plans.0));
+        drop(plans);
+    }
+}

@@ -5,6 +5,7 @@ pub mod cgroup;
 mod error;
 pub mod features;
 pub mod plan;
+pub mod remove;
 pub mod security;
 mod slots;
 pub mod spawner;

@@ -2,13 +2,8 @@
 
 use super::{Remains, Shared, lock};
 use crate::plan::Userns;
-use nix::dir::Dir;
-use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag};
-use nix::sys::stat::{Mode, SFlag, fstatat};
-use nix::unistd::{UnlinkatFlags, unlinkat};
-use std::ffi::{CStr, CString, OsString};
-use std::os::fd::AsFd;
+use crate::remove::remove_tree;
+use std::ffi::OsString;
 use std::sync::mpsc::Receiver;
 
 /// How many ranges a plan keeps for its next containers.
@@ -30,8 +25,7 @@ pub(super) fn work(shared: &Shared, asked: &Receiver<Work>) {
             Work::Forget(plan, directory) => {
                 forget(shared, plan);
                 // What stays is removed at the owner's end.
-                let name = CString::new(directory.into_encoded_bytes());
-                let _ = name.map(|name| remove_tree(&shared.inside.uppers, &name));
+                let _ = remove_tree(&shared.inside.uppers, directory.as_encoded_bytes());
             }
         }
         *lock(&shared.pending) -= 1;
@@ -48,8 +42,7 @@ pub(super) fn clear(shared: &Shared, remains: Remains) {
         clean &= group.remove(&remains.id).is_ok();
     }
     if remains.plan.has_disk_upper() {
-        clean &= CString::new(remains.id.as_str())
-            .is_ok_and(|id| remove_tree(&inside.uppers, &id).is_ok());
+        clean &= remove_tree(&inside.uppers, remains.id.as_bytes()).is_ok();
     }
     give_back(shared, &remains);
     if let Some(slot) = remains.slot.filter(|_| clean) {
@@ -94,33 +87,4 @@ fn forget(shared: &Shared, plan: u64) {
     }
     // The caller's own ids, which no container has alone.
     kept.remove(&(plan, 0));
-}
-
-/// Removes `name` below `dir` with all that is in it, never through a symbolic link. It may be absent.
-fn remove_tree(dir: impl AsFd, name: &CStr) -> Result<(), Errno> {
-    match unlinkat(&dir, name, UnlinkatFlags::RemoveDir) {
-        Ok(()) | Err(Errno::ENOENT) => return Ok(()),
-        Err(Errno::ENOTEMPTY | Errno::EEXIST) => {}
-        Err(errno) => return Err(errno),
-    }
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let mut inner = Dir::openat(&dir, name, flags, Mode::empty())?;
-    let names: Vec<_> = inner
-        .iter()
-        .filter_map(Result::ok)
-        .map(|entry| entry.file_name().to_owned())
-        .collect();
-    for child in names
-        .iter()
-        .filter(|n| !matches!(n.to_bytes(), b"." | b".."))
-    {
-        let kind = fstatat(&inner, child.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW)?.st_mode
-            & SFlag::S_IFMT.bits();
-        if kind == SFlag::S_IFDIR.bits() {
-            remove_tree(&inner, child)?;
-        } else {
-            unlinkat(&inner, child.as_c_str(), UnlinkatFlags::NoRemoveDir)?;
-        }
-    }
-    unlinkat(&dir, name, UnlinkatFlags::RemoveDir)
 }

@@ -99,8 +99,15 @@ user_test!(devices_and_memory_are_there, Who::Single, |user: &User| {
 user_test!(writes_go_nowhere_else, Who::Single, |user: &User| {
     let script = "echo new > /opt/there/file && rm -r /home/user && mkdir /home/user && ls -A /home/user && \
                   touch /new && mkdir /opt/more && cat /opt/there/file";
+    // Before 6.6 a directory that was removed cannot be made again, and a note says so.
+    let notes = user.prepare(&[IMAGE, "true"]).unwrap().notes();
+    let script = if notes.iter().any(|note| note.contains("made again")) {
+        script.replace(" && mkdir /home/user && ls -A /home/user", "")
+    } else {
+        script.to_owned()
+    };
     for _ in 0..2 {
-        assert_eq!(user.sh(&[], IMAGE, script), "new");
+        assert_eq!(user.sh(&[], IMAGE, &script), "new");
         assert_eq!(
             user.sh(
                 &[],

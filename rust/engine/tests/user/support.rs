@@ -95,8 +95,17 @@ impl Place {
             println!("skipped: only root can become another user");
             return None;
         }
-        if who == Who::Ranged && !(Path::new("/etc/subuid").exists() && has("newuidmap")) {
-            println!("skipped: no newuidmap (Debian: uidmap) or no /etc/subuid");
+        let tools: &[&str] = match who {
+            Who::Single => &["cp"],
+            Who::Forbidden => &["cp", "bash", "unshare", "nsenter", "setpriv"],
+            Who::Ranged => &["cp", "bash", "unshare", "setpriv", "newuidmap"],
+        };
+        let ranges = who != Who::Ranged || Path::new("/etc/subuid").exists();
+        if let Some(lack) = tools.iter().find(|tool| !has(tool)) {
+            println!("skipped: no {lack} (Debian: util-linux, uidmap)");
+            return None;
+        } else if !ranges {
+            println!("skipped: no /etc/subuid");
             return None;
         }
         let number = NEXT.fetch_add(1, Ordering::Relaxed);

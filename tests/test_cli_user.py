@@ -65,7 +65,8 @@ def user() -> Iterator[User]:
     else:
         missing("no Python 3.11 or later that an ordinary user may run")
     yield User(home, python)
-    shutil.rmtree(home)
+    while home.exists():  # the last watchdog may still be at it
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def test_host_image(user: User) -> None:

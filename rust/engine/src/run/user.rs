@@ -32,7 +32,7 @@ impl Engine {
         ];
         if let Some(why) = why_single {
             notes.push(format!(
-                "no id but 0, so no other users and no chown inside: {why}"
+                "no id but 0, so no other users and no chown inside, and the user's further groups stay: {why}"
             ));
         }
         if options.network() == Network::Host {

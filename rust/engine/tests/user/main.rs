@@ -1,4 +1,5 @@
 //! Containers of an ordinary user. Started by root, each test runs itself again as a user without any right.
+mod delegated;
 mod ends;
 mod lacks;
 mod ranges;

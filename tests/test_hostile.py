@@ -15,8 +15,9 @@ import roots
 from killing import Place, adopting, finished
 from needs import needs, needs_root
 
+LONG = os.environ.get("FASTBOX_LONG") == "1"
 SECRET = "what only the host has"
-# A real user's, to see what happens where one has no range of ids.
+# With ids of its own, and with the caller's.
 MODES: list[list[str]] = [[], ["--network", "host"], ["--userns", "host"]]
 
 
@@ -178,11 +179,13 @@ def test_archives_that_climb(place: Place, sentinel: Path, name: str) -> None:
 def test_programs_that_flood(place: Place, sentinel: Path) -> None:
     """All that the preset for untrusted programs limits, at once: it ends, and the host is well."""
     program = """
-    bomb() { bomb | bomb & }; bomb 2>/dev/null
     while :; do dd if=/dev/zero of=/tmp/$$.$RANDOM bs=1M count=64 2>/dev/null; done &
     tail /dev/zero &
     while :; do mkdir -p d/d/d && cd d/d/d; done 2>/dev/null &
-    yes | head -c 200000000
+    (bomb() { bomb | bomb & }; bomb) 2>/dev/null &
+    line=0123456789abcdef
+    for i in 1 2 3 4 5 6 7 8; do line=$line$line; done
+    while :; do echo $line; done
     """
     image = image_with(place, "flood", {})
     options = ["--preset", "untrusted", "--timeout", "3"]
@@ -192,3 +195,35 @@ def test_programs_that_flood(place: Place, sentinel: Path) -> None:
     # By the limit on output, on memory or on time, whichever comes first.
     assert code in (124, 137), errors
     assert len(output) <= 16 << 20
+
+
+# Chains of folders, each moved to the bottom of the next: deeper than any path can say.
+DEEP = """
+p=$(yes d | head -n 1500 | tr '\\n' /)
+mkdir chain
+i=0
+while [ $i -lt CHAINS ]; do
+    mkdir -p next/$p && mv chain next/$p && mv next chain || exit 3
+    i=$((i + 1))
+done
+""".replace("CHAINS", "20" if LONG else "2")
+
+
+def test_a_tree_deeper_than_any_stack(place: Place) -> None:
+    """It is removed all the same, and the caller, whose thread removes it, is well."""
+    image = image_with(place, "deep", {})
+    code = """
+    import resource, sys, fastbox
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
+    plan = fastbox.prepare(sys.argv[1])
+    assert plan.run(["sh", "-c", sys.argv[2]]).exit_code == 0
+    print("made")
+    sys.stdin.readline()
+    assert plan.run(["true"]).exit_code == 0
+    """
+    with place.python(code, image, DEEP, stdin=PIPE) as caller:
+        assert caller.stdout is not None
+        assert caller.stdout.readline() == "made\n"
+        assert place.containers(60) == []
+        caller.communicate("\n", timeout=60)
+    assert caller.returncode == 0

@@ -148,19 +148,20 @@ class Place:
         found += [line for line in mounts if any(path in line for path in ours)]
         return found
 
-    def containers(self) -> list[str]:
-        """What a caller that lives and rests still has of containers, after a moment."""
+    def containers(self, seconds: float = DEADLINE) -> list[str]:
+        """What a caller that lives and rests still has of containers, after a while."""
 
         def found() -> list[str]:
             groups = [path for group in self._groups() for path in group.iterdir() if path.is_dir()]
             uppers = [*(self.root / "run").glob("*/*")]
             names = [*(self.run / "names").glob("*")]
             paths = [*groups, *uppers, *names]
-            return [str(path) for path in paths if not path.name.startswith("plan-")]
+            kept = ("plan-", "pid")  # what an owner itself has there
+            return [str(path) for path in paths if not path.name.startswith(kept)]
 
         self.owners()
-        until(lambda: not [path for path in found() if "/pid" not in path], 10)
-        return [path for path in found() if not path.endswith("/pid")]
+        until(lambda: not found(), seconds)
+        return found()
 
     def left(self, seconds: float = DEADLINE) -> list[str]:
         """What is left after a while, which ends as soon as nothing is."""

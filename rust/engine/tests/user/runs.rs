@@ -172,7 +172,13 @@ user_test!(a_program_that_is_not_there, Who::Single, |user: &User| {
     assert_eq!(error.exit_code(), 127, "{error}");
     let error = user.line(&[IMAGE, "/etc/passwd"]).unwrap_err();
     assert_eq!(error.exit_code(), 126, "{error}");
+    let error = user
+        .line(&["--ulimit", "nofile=9999999999", IMAGE, "true"])
+        .unwrap_err();
+    assert_eq!(error.exit_code(), 125, "{error}");
     assert_eq!(user.line(&[IMAGE, "sh", "-c", "exit 7"]).unwrap().0, 7);
+    // The children borrowed this process's memory, and with it the flag that entering a user namespace may clear.
+    assert!(nix::sys::prctl::get_dumpable().unwrap());
 });
 
 user_test!(many_at_a_time, Who::Single, |user: &User| {

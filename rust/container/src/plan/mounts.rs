@@ -28,6 +28,7 @@ pub struct Bind {
 impl Compiler<'_> {
     pub(super) fn mounts(&mut self, network: bool) -> Result<(), PlanError> {
         let mut binds = 0;
+        let mut sysfs = false;
         for mount in self.spec.mounts().iter().flatten() {
             let kind = mount.typ().as_deref().unwrap_or("none");
             let options = Options::read(mount)?;
@@ -41,9 +42,12 @@ impl Compiler<'_> {
                 "proc" => self.plain("proc", options, &target),
                 // Without a network namespace of its own a container cannot mount sysfs: nothing of it is then shown.
                 "sysfs" if network || self.choices.userns == Userns::Host => {
-                    self.plain("sysfs", options, &target)
+                    sysfs = true;
+                    self.plain("sysfs", options, &target);
                 }
                 "sysfs" => {}
+                // Their place is a directory of sysfs, which a volume may have taken.
+                "cgroup" if target.starts_with("/sys/") && !sysfs => {}
                 "mqueue" => self.plain("mqueue", options, &target),
                 "devpts" => self.devpts(options, &target)?,
                 "tmpfs" if target == "/dev" && self.is_owned() => self.owned_dev(),

@@ -34,7 +34,9 @@ pub fn start(owner: &Owner, name: &str, number: u32) -> Sleeper {
     let text = |text: &str| CString::new(text).unwrap();
     let mut launch = Launch::new();
     launch.array(paths, vec![text("/bin/sleep"), text("/usr/bin/sleep")]);
-    launch.array(argv, vec![text(name), text("1000")]);
+    // Of busybox the last part of the name makes it sleep.
+    let name = format!("{name}/sleep");
+    launch.array(argv, vec![text(&name), text("1000")]);
     launch.array(envp, vec![]);
     let namespaces = if Uid::effective().is_root() {
         NEWPID

@@ -122,6 +122,15 @@ fn one_below_another() {
     assert_eq!(tmpfs, "tmpfs");
 }
 
+/// Unmounted at the end, also that of a test that fails.
+struct Mounted<'a>(&'a Path);
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        nix::mount::umount2(self.0, nix::mount::MntFlags::MNT_DETACH).unwrap();
+    }
+}
+
 #[test]
 fn mounts_below_a_source_are_seen() {
     let Some(on) = place() else { return };
@@ -137,10 +146,10 @@ fn mounts_below_a_source_are_seen() {
         none,
     )
     .unwrap();
+    let _mounted = Mounted(&below);
     fs::write(below.join("deep"), "x").unwrap();
     let seen = on.run(&["-v", &volume(&dir, "/v")], &["ls", "/v/below"]);
     let read_only = on.run(&["-v", &volume(&dir, "/v:ro")], &["touch", "/v/below/x"]);
-    nix::mount::umount(&below).unwrap();
     assert_eq!(seen.out, "deep\n", "{seen:?}");
     assert!(read_only.err.contains("Read-only"), "{read_only:?}");
 }

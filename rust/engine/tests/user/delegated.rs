@@ -25,7 +25,14 @@ impl Group {
         let group = Group(root.join(format!("fastbox-test-{}", std::process::id())));
         fs::create_dir_all(group.0.join("caller")).unwrap();
         fs::write(root.join("cgroup.subtree_control"), "+memory +pids").unwrap();
-        for file in [".", "cgroup.procs", "cgroup.subtree_control", "caller"] {
+        for file in [
+            ".",
+            "cgroup.procs",
+            "cgroup.subtree_control",
+            "caller",
+            "caller/cgroup.procs",
+            "caller/cgroup.subtree_control",
+        ] {
             chown(group.0.join(file), Some(SINGLE), Some(SINGLE)).unwrap();
         }
         Some(group)
@@ -96,7 +103,7 @@ fn limits_and_counters() {
 }
 
 fn inside(user: &User) {
-    let prepared = user.prepare(&["-m", "64m", "--pids-limit", "50", IMAGE, "true"]);
+    let prepared = user.prepare(&["-m", "64m", "--pids-limit", "50", IMAGE, "id"]);
     let prepared = prepared.unwrap();
     let notes = prepared.notes().join("\n");
     assert!(

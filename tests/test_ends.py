@@ -99,12 +99,12 @@ def test_container_outlives_the_thread_that_started_it(place: Place, ending: str
 
 def test_threads_that_start_at_once_all_end_with_the_caller(place: Place) -> None:
     code = """
-    import threading, time, fastbox
+    import os, threading, time, fastbox
     plan = fastbox.prepare("host", memory="64m")
     kept = [None] * 24
     def start(number):
         kept[number] = plan.start(["sleep", "infinity"])
-        print(kept[number].pid)
+        os.write(1, b"%d\\n" % kept[number].pid)
     for number in range(24):
         threading.Thread(target=start, args=(number,)).start()
     time.sleep(1000)

@@ -82,6 +82,15 @@ def pauses(caller: int) -> bool:
     return False
 
 
+class Caller(Popen[str]):
+    """A process that a failed test does not wait for."""
+
+    def __exit__(self, *error: Any) -> None:
+        if error[0] is not None:
+            self.kill()
+        super().__exit__(*error)
+
+
 class Place:
     """A store and a run directory of their own, and the callers that use them."""
 
@@ -101,11 +110,11 @@ class Place:
         """A caller that runs `code`; its stdout is a pipe of lines."""
         options.setdefault("stdout", PIPE)
         command = [*self.interpreter, "-c", dedent(code), *args]
-        return Popen(command, env=self.environment, text=True, **options)
+        return Caller(command, env=self.environment, text=True, **options)
 
     def fastbox(self, *args: str, **options: Any) -> Popen[str]:
         """The command `fastbox`."""
-        return Popen(
+        return Caller(
             [*self.interpreter, "-m", "fastbox", *args], env=self.environment, text=True, **options
         )
 

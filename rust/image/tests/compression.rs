@@ -30,7 +30,12 @@ fn compressed_archives_are_whole_or_refused() {
         .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
         .collect();
     let tar = Tar::new().file("f", &noise).end();
-    for program in ["gzip", "zstd", "xz"] {
+    // The virtual machine has no others.
+    let programs = match std::env::var_os("FASTBOX_VM") {
+        Some(_) => &["gzip"][..],
+        None => &["gzip", "zstd", "xz"],
+    };
+    for program in programs {
         let whole = compress(program, &tar);
         for cut in [9, whole.len() / 2, whole.len() - 3] {
             let error = scratch.import(&whole[..cut]).unwrap_err();

@@ -23,7 +23,7 @@ fn a_plan_of_attached_layers_starts_many() {
                         let started = prepared.start(piped(Input::Null)).unwrap();
                         done(started, &prepared, None).unwrap()
                     };
-                    (0..5).map(run).last().unwrap()
+                    (0..5).fold(None, |_, n| Some(run(n))).unwrap()
                 })
             })
             .collect();

@@ -40,7 +40,6 @@ class Usage:
         wall_ns: int = 0,
     ) -> Self: ...
     def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]: ...
-
     @property
     def cpu_total_ns(self) -> int | None:
         """CPU time in nanoseconds, exact."""
@@ -77,7 +76,6 @@ class Completed(Generic[_T]):
         notes: list[str] = ...,
     ) -> Self: ...
     def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]: ...
-
     @property
     def args(self) -> list[str]:
         """The command as it was given; empty for the image's own."""

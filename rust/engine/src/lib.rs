@@ -8,3 +8,5 @@ pub mod run;
 
 pub use fastbox_container as container;
 pub use fastbox_image as image;
+// What the monitor and the extension need of the kernel; they use nothing below the engine themselves.
+pub use fastbox_sys::{daemon, descriptor};

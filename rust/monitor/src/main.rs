@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use fastbox_container::cgroup::Driver;
+use fastbox_engine::container::cgroup::Driver;
 use fastbox_engine::owner::{Meeting, Outcome, clean, open_process};
 use fastbox_engine::paths::Paths;
 use nix::errno::Errno;
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         eprintln!("fastbox-monitor: usage: fastbox-monitor watch --owner DIR --root DIR --run DIR");
         return ExitCode::from(2);
     };
-    match fastbox_sys::daemon::detach() {
+    match fastbox_engine::daemon::detach() {
         Ok(true) => ExitCode::SUCCESS,
         // Nobody reads what a process without streams says; the next command cleans up in its place.
         Ok(false) if run(&watch).is_ok() => ExitCode::SUCCESS,

@@ -1,7 +1,8 @@
 //! A program's streams: subprocess's small numbers, or the caller's file descriptors.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
+use fastbox_engine::descriptor;
 use fastbox_engine::run::{Input, Output};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -34,7 +35,5 @@ pub fn duplicate(fd: i32) -> PyResult<OwnedFd> {
     if fd < 0 {
         return Err(PyValueError::new_err(format!("{fd} is no file descriptor")));
     }
-    // SAFETY: not -1; it is only handed to fcntl(F_DUPFD_CLOEXEC), which answers EBADF where nothing is open.
-    let theirs = unsafe { BorrowedFd::borrow_raw(fd) };
-    Ok(theirs.try_clone_to_owned()?)
+    Ok(descriptor::duplicate(fd).map_err(std::io::Error::from)?)
 }

@@ -18,6 +18,8 @@ pub mod clone;
 #[cfg(feature = "std")]
 pub mod daemon;
 #[cfg(feature = "std")]
+pub mod descriptor;
+#[cfg(feature = "std")]
 pub mod inode;
 #[cfg(feature = "std")]
 pub mod journal;

@@ -37,7 +37,7 @@ $(WHEEL): $(SOURCES) | setup-run
 	touch $@
 
 test: $(WHEEL) | setup
-	cargo test --release --locked --workspace
+	FASTBOX_PROGRAMS=$(CURDIR)/python/fastbox/bin cargo test --release --locked --workspace
 	$(PYTHON) -m pytest tests -m 'not long'
 
 test-long: $(WHEEL) | setup-vm

@@ -9,12 +9,13 @@ from pytest_benchmark.fixture import BenchmarkFixture
 # The first words of the step labels that make up a stage. A label belongs to the first that fits.
 STAGES: dict[str, tuple[str, ...]] = {
     "clone": ("clone",),
-    "root filesystem": ("overlay", "layer", "upper", "root", "pivot", "mount", "bind"),
-    "pseudo filesystems": ("proc", "sysfs", "dev", "shm", "mqueue", "tmpfs", "mask", "readonly"),
-    "cgroup": ("cgroup",),
+    "network namespace": ("network namespace",),
+    "root filesystem": ("make upper", "root file system", "enter root"),
+    "pseudo filesystems": ("mount", "mask", "make read-only"),
+    "cgroup": ("cgroup", "join cgroup", "unshare cgroup"),
     "seccomp": ("seccomp",),
     "exec": ("exec",),
-    "teardown": ("teardown", "remove", "release"),
+    "teardown": ("reap",),
 }
 
 
@@ -48,8 +49,9 @@ def test_stage(benchmark: BenchmarkFixture, image: str, rounds: int, stage: str)
     labels: set[str] = set()
 
     def run() -> None:
-        done = plan.run(["/bin/true"])
+        done = plan.run(["/bin/true"], timings=True)
         assert done.exit_code == 0
+        assert done.timings
         for label, microseconds in done.timings:
             if stage_of(label) == stage:
                 labels.add(label)

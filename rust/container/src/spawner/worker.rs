@@ -447,6 +447,7 @@ impl Start<'_> {
         let inside = &self.shared.inside;
         let plan = Arc::clone(self.plan);
         let report = self.report(launch, request, &plan)?;
+        let before = if self.timed { monotonic() } else { 0 };
         request.slot.stamp();
         let child = launch.spawn(
             &plan.child,
@@ -457,7 +458,7 @@ impl Start<'_> {
             self.timed,
         );
         request.slot.started();
-        self.note(&plan.child, launch.take_times());
+        self.note_child(&plan.child, launch.take_times(), before);
         let child = child.and_then(|child| match report {
             Some(report) => report.wait(child, &plan),
             None => Ok(child),
@@ -619,12 +620,28 @@ impl Start<'_> {
         made
     }
 
+    /// The child's steps between what is seen from here: the clone before the first, the exec after the last.
+    fn note_child(&mut self, program: &Program, times: Vec<u64>, before: u64) {
+        let reached = times.iter().copied().filter(|time| *time > 0);
+        let (first, last) = (reached.clone().next(), reached.last());
+        if let Some(first) = first {
+            self.timings
+                .push(("clone", String::new(), first.saturating_sub(before)));
+        }
+        self.note(program, times);
+        if let Some(last) = last {
+            // It is over when the vfork lets this thread go on.
+            self.timings
+                .push(("exec", String::new(), monotonic().saturating_sub(last)));
+        }
+    }
+
     fn note(&mut self, program: &Program, times: Vec<u64>) {
         for (label, span) in program.labels().iter().zip(times.windows(2)) {
-            if span[0] == 0 {
+            // The exec step never notes its end: the program runs by then.
+            if span[0] == 0 || span[1] == 0 {
                 break;
             }
-            // The exec step never notes its end: the program runs by then.
             let took = span[1].saturating_sub(span[0]);
             match self
                 .timings
@@ -636,6 +653,14 @@ impl Start<'_> {
             }
         }
     }
+}
+
+/// CLOCK_MONOTONIC in ns, as programs note it.
+fn monotonic() -> u64 {
+    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC);
+    now.map_or(0, |now| {
+        now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64
+    })
 }
 
 /// What runs: the request's, else the plan's.

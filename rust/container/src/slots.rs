@@ -8,8 +8,11 @@ pub const ROOT: Slot = Slot(0);
 pub const DEV: Slot = Slot(1);
 /// The container's user namespace.
 pub const USERNS: Slot = Slot(2);
-/// The container's network namespace.
+/// The container's network namespace, where it is made.
 pub const NETNS: Slot = Slot(3);
+/// The gate that the child waits at until there is a network namespace, and the path it then finds it by.
+pub const NETWORK: Slot = Slot(30);
+pub const NETWORK_PATH: Slot = Slot(31);
 /// The directory in which uppers are made.
 pub const UPPERS: Slot = Slot(4);
 /// What becomes stdin, stdout and stderr.

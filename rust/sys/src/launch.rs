@@ -2,10 +2,12 @@
 
 use crate::builder::{Program, Slot};
 use crate::clone::{CloneArgs, flags, vfork};
+use crate::gate::Gate;
 use crate::program::{self, Record, SLOTS};
 use crate::raw::{nr, syscall};
 use std::ffi::{CString, c_void};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
 
 impl Child {
@@ -45,6 +47,7 @@ pub struct Launch {
     inner: Box<CloneArgs>,
     inner_slot: Option<Slot>,
     times: Vec<u64>,
+    gates: Vec<Arc<Gate>>,
 }
 
 // SAFETY: the raw pointers inside point into memory the value owns; it may move to another thread whole.
@@ -67,7 +70,15 @@ impl Launch {
             inner: Box::default(),
             inner_slot: None,
             times: Vec::new(),
+            gates: Vec::new(),
         }
+    }
+
+    /// A gate, and the address of the path it opens with. It is kept as long as the launch.
+    pub fn gate(&mut self, slot: Slot, path: Slot, gate: Arc<Gate>) {
+        self.value(slot, gate.state_address() as u64);
+        self.value(path, gate.path_address() as u64);
+        self.gates.push(gate);
     }
 
     /// A number.

@@ -20,6 +20,8 @@ pub mod daemon;
 #[cfg(feature = "std")]
 pub mod descriptor;
 #[cfg(feature = "std")]
+pub mod gate;
+#[cfg(feature = "std")]
 pub mod inode;
 #[cfg(feature = "std")]
 pub mod journal;

@@ -50,6 +50,8 @@ pub mod op {
     pub const EXIT: u32 = 0x8000_0004;
     /// close(2) of the fd in the slot whose number is args[0]; the slot names none from then on.
     pub const CLOSE: u32 = 0x8000_0005;
+    /// Wait at the gate whose state is at address args[0] (crate::gate): 1 is through, a negative errno an error.
+    pub const WAIT: u32 = 0x8000_0006;
 }
 
 /// One step: a system call with its arguments, or an [`op`].
@@ -238,6 +240,17 @@ unsafe fn special(op: u32, a: [u64; 6]) -> isize {
                     }
                 }
                 ret
+            }
+            op::WAIT => {
+                let state = a[0] as *const i32;
+                loop {
+                    match core::ptr::read_volatile(state) {
+                        1 => break 0,
+                        error if error < 0 => break error as isize,
+                        // FUTEX_WAIT = 0, until it is no longer what was just read.
+                        closed => call(nr::FUTEX, [a[0], 0, closed as u64, 0, 0, 0]),
+                    };
+                }
             }
             op::EXIT => loop {
                 call(nr::EXIT, [a[0], 0, 0, 0, 0, 0]);

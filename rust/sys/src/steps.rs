@@ -75,6 +75,11 @@ impl Builder {
         self.call(nr::UNSHARE, [flags.into()])
     }
 
+    /// Waits at the gate in a slot ([`crate::launch::Launch::gate`]).
+    pub fn wait(&mut self, gate: Slot) -> &mut Self {
+        self.call(op::WAIT, [gate.into()])
+    }
+
     /// setns(2) into the namespace of type `flag`.
     pub fn setns(&mut self, fd: Slot, flag: u64) -> &mut Self {
         self.call(nr::SETNS, [fd.into(), flag.into()])

@@ -187,8 +187,14 @@ impl Plan {
         compiler.begin(group.map(|group| group.join(&limits)));
         compiler.enter_namespaces(network, own_network, linux.namespaces().iter().flatten());
         compiler.enter_root(read_only);
-        compiler.mounts(network)?;
-        compiler.hide(&linux);
+        // The network namespace is still being made when the child starts: only /sys has to wait for it.
+        compiler.mounts(network, |target| !(own_network && in_sysfs(target)))?;
+        compiler.hide(&linux, |path| !(own_network && in_sysfs(path)));
+        if own_network {
+            compiler.enter_network();
+            compiler.mounts(network, in_sysfs)?;
+            compiler.hide(&linux, in_sysfs);
+        }
         compiler.leave_stage();
         compiler.become_process(
             &process,
@@ -274,6 +280,25 @@ impl Compiler<'_> {
         }
     }
 
+    /// Into the network namespace that a neighbour of the spawner thread makes. Its fd is in their table, which the
+    /// child has a copy of from before.
+    fn enter_network(&mut self) {
+        let b = &mut self.child;
+        let namespace = b.slot();
+        b.label("wait for", "network namespace")
+            .wait(crate::slots::NETWORK);
+        b.label("enter", "network namespace")
+            .open(
+                Some(crate::slots::PROC),
+                crate::slots::NETWORK_PATH,
+                0,
+                namespace,
+            )
+            .setns(namespace, flags::NEWNET)
+            .close(namespace)
+            .reuse_slots(namespace);
+    }
+
     fn enter_namespaces<'n>(
         &mut self,
         network: bool,
@@ -285,11 +310,7 @@ impl Compiler<'_> {
                 .label("unshare", "cgroup namespace")
                 .unshare(flags::NEWCGROUP);
         }
-        if own {
-            self.child
-                .label("enter", "network namespace")
-                .setns(crate::slots::NETNS, flags::NEWNET);
-        } else if network {
+        if network && !own {
             let last_group = match self.choices.userns {
                 Userns::Owned { ids } => ids - 1,
                 Userns::Late | Userns::Host => i32::MAX as u32,
@@ -298,6 +319,10 @@ impl Compiler<'_> {
             network::open_to_all(&mut self.child, crate::slots::PROC, last_group);
         }
     }
+}
+
+fn in_sysfs(path: &str) -> bool {
+    path == "/sys" || path.starts_with("/sys/")
 }
 
 /// The bounding set of a document as bits.

@@ -26,19 +26,26 @@ pub struct Bind {
 }
 
 impl Compiler<'_> {
-    pub(super) fn mounts(&mut self, network: bool) -> Result<(), PlanError> {
+    /// Mounts those whose targets are `chosen`, in the document's order.
+    pub(super) fn mounts(
+        &mut self,
+        network: bool,
+        chosen: impl Fn(&str) -> bool,
+    ) -> Result<(), PlanError> {
         let mut binds = 0;
         let mut sysfs = false;
         for mount in self.spec.mounts().iter().flatten() {
             let kind = mount.typ().as_deref().unwrap_or("none");
             let options = Options::read(mount)?;
             let target = text(mount.destination());
+            let index = binds;
+            binds += usize::from(options.bind);
+            if !chosen(&target) {
+                continue;
+            }
             self.child.label("mount", target.clone());
             match kind {
-                _ if options.bind => {
-                    self.bind(binds, &options, &target);
-                    binds += 1;
-                }
+                _ if options.bind => self.bind(index, &options, &target),
                 "proc" => self.plain("proc", options, &target),
                 // Without a network namespace of its own a container cannot mount sysfs: nothing of it is then shown.
                 "sysfs" if network || self.choices.userns == Userns::Host => {
@@ -220,10 +227,10 @@ impl Compiler<'_> {
 
     /// Masked and read-only paths. They lie in file systems of this kernel, so what kind of file each is can be seen
     /// outside, and what this kernel does not have costs nothing.
-    pub(super) fn hide(&mut self, linux: &Linux) {
+    pub(super) fn hide(&mut self, linux: &Linux, chosen: impl Fn(&str) -> bool) {
         let paths = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
         for path in paths(linux.masked_paths()) {
-            let Ok(meta) = std::fs::metadata(&path) else {
+            let Some(meta) = std::fs::metadata(&path).ok().filter(|_| chosen(&path)) else {
                 continue;
             };
             self.child.label("mask", path.clone());
@@ -249,7 +256,7 @@ impl Compiler<'_> {
             }
         }
         for path in paths(linux.readonly_paths()) {
-            if std::fs::metadata(&path).is_err() {
+            if !chosen(&path) || std::fs::metadata(&path).is_err() {
                 continue;
             }
             self.child.label("make read-only", path.clone());

@@ -411,14 +411,10 @@ impl Start<'_> {
             launch.fd(*slot, fd.as_fd());
         }
         let network = network
-            .map(|pending| pending.finish(shared, self.stack))
+            .map(|pending| pending.gate(shared, self.stack))
             .transpose()?;
-        if let Some((fd, took)) = &network {
-            launch.fd(slots::NETNS, fd.as_fd());
-            if self.timed {
-                self.timings
-                    .push(("network namespace", String::new(), *took));
-            }
+        if let Some((gate, _)) = &network {
+            launch.gate(slots::NETWORK, slots::NETWORK_PATH, Arc::clone(gate));
         }
         launch.pause_at(
             request
@@ -426,6 +422,13 @@ impl Start<'_> {
                 .and_then(|at| at.checked_sub(plan.outside.len() as u32)),
         );
         let child = self.spawn(&mut launch, request, plan.namespaces, into);
+        if let Some((_, made)) = network
+            && self.timed
+            && let Ok(Ok((_, took))) = made.try_recv()
+        {
+            self.timings
+                .push(("network namespace", "(beside)".to_owned(), took));
+        }
         // The range outlives the container, and also a start that failed.
         if plan.userns == Userns::Late {
             lock(&inside.kept).insert((plan.id, self.base), range);
@@ -622,8 +625,9 @@ impl Start<'_> {
 
     /// The child's steps between what is seen from here: the clone before the first, the exec after the last.
     fn note_child(&mut self, program: &Program, times: Vec<u64>, before: u64) {
-        let reached = times.iter().copied().filter(|time| *time > 0);
-        let (first, last) = (reached.clone().next(), reached.last());
+        let mut reached = times.iter().copied().filter(|time| *time > 0);
+        let first = reached.next();
+        let last = reached.next_back().or(first);
         if let Some(first) = first {
             self.timings
                 .push(("clone", String::new(), first.saturating_sub(before)));

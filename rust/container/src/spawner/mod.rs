@@ -138,7 +138,7 @@ struct Shared {
     released: Mutex<Vec<u32>>,
     pending: Mutex<usize>,
     settled: Condvar,
-    networks: SyncSender<network::Wanted>,
+    networks: network::Maker,
     inside: Inside,
 }
 

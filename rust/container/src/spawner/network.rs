@@ -6,10 +6,13 @@ use crate::error::ContainerError;
 use fastbox_sys::gate::Gate;
 use fastbox_sys::launch::Stack;
 use nix::errno::Errno;
+use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
+use nix::unistd::Pid;
 use std::ffi::CString;
 use std::os::fd::AsRawFd;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Instant;
 
@@ -31,8 +34,46 @@ pub(super) enum Pending {
     Here(Arc<OwnedFd>),
 }
 
+/// The thread that makes them, and the processor it keeps off.
+pub(super) struct Maker {
+    wanted: SyncSender<Wanted>,
+    thread: AtomicI32,
+    avoids: AtomicUsize,
+}
+
+impl Maker {
+    /// To be asked through `wanted`.
+    pub(super) fn new(wanted: SyncSender<Wanted>) -> Maker {
+        Maker {
+            wanted,
+            thread: AtomicI32::new(0),
+            avoids: AtomicUsize::new(usize::MAX),
+        }
+    }
+
+    /// Keeps the thread off this processor. Left alone, the scheduler wakes it where it is woken from, and there it
+    /// waits until this thread sleeps: on two processors 330 µs, elsewhere 65 µs.
+    fn keep_away(&self) {
+        let thread = Pid::from_raw(self.thread.load(Ordering::Relaxed));
+        let Ok(here) = sched_getcpu() else { return };
+        if thread.as_raw() == 0 || self.avoids.swap(here, Ordering::Relaxed) == here {
+            return;
+        }
+        let Ok(mut allowed) = sched_getaffinity(Pid::from_raw(0)) else {
+            return;
+        };
+        // It may run nowhere else: then it is as good as ever.
+        let others = (0..CpuSet::count()).any(|cpu| cpu != here && allowed.is_set(cpu) == Ok(true));
+        if others && allowed.unset(here).is_ok() {
+            let _ = sched_setaffinity(thread, &allowed);
+        }
+    }
+}
+
 /// Body of the thread that makes them.
 pub(super) fn work(shared: &Shared, wanted: &Receiver<Wanted>) {
+    let thread = nix::unistd::gettid().as_raw();
+    shared.networks.thread.store(thread, Ordering::Relaxed);
     let mut stack = Stack::new();
     while let Ok(wanted) = wanted.recv() {
         let made = make(shared, &mut stack, &wanted.userns);
@@ -51,8 +92,9 @@ pub(super) fn begin(shared: &Shared, userns: Arc<OwnedFd>) -> Pending {
         gate: Arc::clone(&gate),
         answer,
     };
+    shared.networks.keep_away();
     // Taken only if the thread is waiting at this moment.
-    match shared.networks.try_send(wanted) {
+    match shared.networks.wanted.try_send(wanted) {
         Ok(()) => Pending::Beside(gate, made),
         Err(_) => Pending::Here(userns),
     }

@@ -140,7 +140,7 @@ fn settle_in(
         released: Mutex::new(Vec::new()),
         pending: Mutex::new(0),
         settled: Condvar::new(),
-        networks,
+        networks: network::Maker::new(networks),
         inside,
     })
 }

@@ -34,4 +34,6 @@ pub mod per_process;
 #[cfg(feature = "std")]
 pub mod pidfd;
 #[cfg(feature = "std")]
+pub mod random;
+#[cfg(feature = "std")]
 pub mod steps;

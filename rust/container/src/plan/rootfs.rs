@@ -46,9 +46,6 @@ impl Compiler<'_> {
                 // Nobody reads this upper after the container: what was not synced cannot be missed.
                 b.fsconfig_flag(context, "volatile");
                 b.fsconfig_create(context).close(upper_fd).close(work_fd);
-                if dir == slots::MEMORY {
-                    b.close(dir);
-                }
             } else {
                 b.fsconfig_create(context);
             }

@@ -36,7 +36,7 @@ pub(super) fn work(shared: &Shared, asked: &Receiver<Work>) {
 /// Clears one container away. What cannot be removed now stays on record with the owner, whose end removes it.
 pub(super) fn clear(shared: &Shared, remains: Remains) {
     let inside = &shared.inside;
-    drop(lock(&inside.mounts).remove(&remains.id));
+    drop(lock(&inside.held).remove(&remains.id));
     let mut clean = true;
     if let Some(group) = &inside.group {
         clean &= group.remove(&remains.id).is_ok();

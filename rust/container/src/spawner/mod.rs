@@ -157,7 +157,9 @@ struct Inside {
     dumpable: bool,
     programs: namespaces::Programs,
     kept: Mutex<HashMap<(u64, u32), Range>>,
-    mounts: Mutex<HashMap<String, OwnedFd>>,
+    /// What is held of running containers, so that its end is the janitor's work: the mount namespace, the tmpfs of
+    /// an upper.
+    held: Mutex<HashMap<String, Vec<OwnedFd>>>,
     /// An ordinary user's.
     owned: OnceLock<owned::Owned>,
 }

@@ -126,7 +126,7 @@ fn settle_in(
         dumpable: nix::sys::prctl::get_dumpable().unwrap_or(false),
         programs: namespaces::Programs::new(),
         kept: Mutex::new(HashMap::new()),
-        mounts: Mutex::new(HashMap::new()),
+        held: Mutex::new(HashMap::new()),
         owned: OnceLock::new(),
     };
     if user {
@@ -399,12 +399,11 @@ impl Start<'_> {
         self.note(&plan.outside, launch.take_times());
         outside.map_err(|failure| failed(&plan.outside, failure))?;
         // Held here, not in the child's slots alone: closed when the container has its own hold on it.
-        let made = if inside.features.detached_layers {
-            slots::ROOT
-        } else {
-            slots::MEMORY
-        };
-        let _made = launch.keep_fd(made);
+        let _root = launch.keep_fd(slots::ROOT);
+        let memory = launch.keep_fd(slots::MEMORY);
+        if let Some(memory) = memory {
+            self.hold(&request.id, memory);
+        }
 
         let (theirs, ours, pipes) = self.streams(request, &plan)?;
         for (slot, fd) in slots::STDIO.iter().zip(&theirs) {
@@ -437,6 +436,12 @@ impl Start<'_> {
         let mut fds = vec![child.pidfd];
         fds.extend(ours);
         Ok((child.pid, fds, pipes))
+    }
+
+    /// Leaves an fd to the janitor: to unmount takes a grace period of RCU (namespace_unlock in the kernel).
+    fn hold(&self, id: &str, fd: OwnedFd) {
+        let mut held = lock(&self.shared.inside.held);
+        held.entry(id.to_owned()).or_default().push(fd);
     }
 
     /// The clone itself.
@@ -476,7 +481,7 @@ impl Start<'_> {
             OFlag::O_RDONLY | OFlag::O_CLOEXEC,
             Mode::empty(),
         ) {
-            lock(&inside.mounts).insert(request.id.clone(), mounts);
+            self.hold(&request.id, mounts);
         }
         Ok(child)
     }

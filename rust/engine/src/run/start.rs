@@ -6,8 +6,7 @@ use crate::owner::names;
 use fastbox_container::plan::{Plan, Userns};
 use fastbox_container::spawner::{self, Stream};
 use fastbox_sys::journal::flags;
-use fastbox_sys::mount;
-use std::io::Read;
+use fastbox_sys::{mount, random};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
@@ -179,14 +178,7 @@ pub(super) fn open(plan: &Plan, layers: bool) -> Result<Vec<OwnedFd>, EngineErro
 /// 64 hexadecimal digits at random.
 fn new_id() -> Result<String, EngineError> {
     let mut bytes = [0u8; 32];
-    let read = std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
-    read.map_err(|error| {
-        let errno = nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0));
-        EngineError::System {
-            operation: "read /dev/urandom",
-            errno,
-        }
-    })?;
+    random::fill(&mut bytes).map_err(EngineError::system("draw a random id"))?;
     Ok(bytes
         .iter()
         .flat_map(|byte| [byte >> 4, byte & 15])

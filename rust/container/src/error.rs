@@ -56,7 +56,7 @@ pub enum PlanError {
 #[derive(Debug, thiserror::Error)]
 pub enum ContainerError {
     /// A step of the plan failed.
-    #[error("{step} {target}: {errno}")]
+    #[error("{}", step_text(step, target, *errno))]
     Step {
         /// What was done: `attach`, `exec`.
         step: &'static str,
@@ -86,6 +86,21 @@ pub enum ContainerError {
         /// What the kernel said.
         errno: Errno,
     },
+}
+
+/// Docker's words for a program that does not start; for other steps the step, its object and the reason.
+fn step_text(step: &str, target: &str, errno: Errno) -> String {
+    let reason = match (step, errno) {
+        ("exec", Errno::ENOENT) if !target.contains('/') => {
+            "executable file not found in $PATH".to_owned()
+        }
+        (_, errno) => errno.desc().to_lowercase(),
+    };
+    match step {
+        "exec" => format!("exec: {target:?}: {reason}"),
+        _ if target.is_empty() => format!("cannot start the container: {step}: {reason}"),
+        _ => format!("cannot start the container: {step} {target}: {reason}"),
+    }
 }
 
 impl ContainerError {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fastbox_engine::image::Image;
 use fastbox_engine::options::{Checked, Options};
 use fastbox_engine::run::{self, Communicated, Prepared, Pump, Request};
 use pyo3::prelude::*;
@@ -20,6 +21,8 @@ pub struct Plan {
     #[pyo3(get)]
     image: String,
     prepared: Arc<Prepared>,
+    // Where the plan is shared: what keeps the image from being removed meanwhile.
+    _held: Option<Image>,
 }
 
 /// Where fastbox's own programs are.
@@ -44,7 +47,12 @@ pub fn prepare(
     }
     let prepared = py.detach(|| run::engine()?.prepare_shared(&image, options));
     let prepared = prepared.map_err(|error| errors::engine(py, error))?;
-    Ok(Plan { image, prepared })
+    let (prepared, held) = prepared;
+    Ok(Plan {
+        image,
+        prepared,
+        _held: held,
+    })
 }
 
 impl Plan {
@@ -56,7 +64,11 @@ impl Plan {
     ) -> PyResult<Plan> {
         let prepared = py.detach(|| run::engine()?.prepare(&image, options, &command));
         let prepared = prepared.map_err(|error| errors::engine(py, error))?;
-        Ok(Plan { image, prepared })
+        Ok(Plan {
+            image,
+            prepared,
+            _held: None,
+        })
     }
 
     fn launch(&self, py: Python<'_>, request: Request) -> PyResult<run::Container> {

@@ -181,6 +181,26 @@ impl Driver {
         self.kind == Kind::V2
     }
 
+    /// Version 1: the controllers of each hierarchy that these limits are written to, by name; what a container may
+    /// be shown of them.
+    #[must_use]
+    pub fn limited_hierarchies(&self, limits: &super::Limits) -> Vec<Vec<&'static str>> {
+        let limited = limits.limited();
+        let shown = self
+            .hierarchies
+            .iter()
+            .filter(|hierarchy| !self.is_v2() && hierarchy.controllers.meets(limited));
+        shown
+            .map(|hierarchy| {
+                hierarchy
+                    .controllers
+                    .iter()
+                    .map(Controller::v1_name)
+                    .collect()
+            })
+            .collect()
+    }
+
     pub(super) fn hierarchies(&self) -> &[Hierarchy] {
         &self.hierarchies
     }

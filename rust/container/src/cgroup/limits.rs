@@ -59,6 +59,17 @@ impl Limits {
         Ok(wish.limits)
     }
 
+    /// The controllers that a limit is written to.
+    pub(super) fn limited(&self) -> Controllers {
+        Controllers::of(
+            &self
+                .writes
+                .iter()
+                .map(|write| write.controller)
+                .collect::<Vec<_>>(),
+        )
+    }
+
     /// Defaults that every container should have and these cannot: `info`, the result, and `strict` tell.
     #[must_use]
     pub fn unavailable(&self) -> &[Missing] {

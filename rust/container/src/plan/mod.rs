@@ -89,6 +89,8 @@ struct Compiler<'a> {
     binds: Vec<Bind>,
     id_texts: Vec<(Slot, u32)>,
     unified_cgroups: bool,
+    /// Version 1: the controllers of each hierarchy with limits of this container's.
+    cgroup_hierarchies: Vec<Vec<&'static str>>,
 }
 
 impl Compiler<'_> {
@@ -173,6 +175,7 @@ impl Plan {
             binds: Vec::new(),
             id_texts: Vec::new(),
             unified_cgroups: driver.kind() == crate::cgroup::Kind::V2,
+            cgroup_hierarchies: driver.limited_hierarchies(&limits),
         };
         // A new user namespace has them all (user_namespaces(7)).
         let available = match choices.userns {

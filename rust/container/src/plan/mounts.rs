@@ -174,11 +174,36 @@ impl Compiler<'_> {
         }
     }
 
-    /// What cgroup v2 shows; v1 shows nothing here, as its hierarchies would each be a mount more.
+    /// What programs read their limits from. On v1 each hierarchy is a mount more, so only those are shown that have a
+    /// limit; without any there is nothing to read.
     fn cgroup(&mut self, options: Options, target: &str) {
         if self.unified_cgroups {
-            self.plain("cgroup2", options, target);
+            return self.plain("cgroup2", options, target);
         }
+        if self.cgroup_hierarchies.is_empty() || self.is_owned() {
+            return;
+        }
+        let top = self.child.slot();
+        let list = [("mode", Arg::from("755")), ("size", Arg::from("64k"))];
+        self.child
+            .filesystem("tmpfs", &list, options.attributes & !attr::RDONLY, top);
+        for names in self.cgroup_hierarchies.clone() {
+            self.child.mkdir(top, names.join(",").as_str(), 0o755);
+        }
+        self.child.attach(top, target);
+        for names in self.cgroup_hierarchies.clone() {
+            let at = format!("{target}/{}", names.join(","));
+            let flags: Vec<_> = names.iter().map(|name| (*name, Arg::from(""))).collect();
+            let hierarchy = self.child.slot();
+            self.child
+                .label("mount", at.clone())
+                .filesystem("cgroup", &flags, options.attributes, hierarchy)
+                .attach(hierarchy, at.as_str())
+                .reuse_slots(hierarchy);
+        }
+        self.child
+            .mount_attributes(target, options.attributes, false, OnError::Fail)
+            .reuse_slots(top);
     }
 
     /// Lists what is bound, in the document's order.

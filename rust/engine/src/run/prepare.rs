@@ -1,16 +1,16 @@
 //! From an image's name and options to a plan.
 
-use super::EngineError;
 use super::engine::Engine;
 use super::skeleton::{self, Skeleton};
+use super::{EngineError, lock};
 use crate::compose::{self, ImageView, annotation, etc, host, sources};
 use crate::options::Checked;
 use fastbox_container::plan::{Choices, Plan, Storage, Userns};
 use fastbox_image::Image;
 use oci_spec::runtime::Spec;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Files of an image that name users are no longer than this, in bytes.
 const LONGEST_FILE: usize = 16 << 20;
@@ -23,8 +23,8 @@ pub struct Prepared {
     spec: Spec,
     notes: Vec<String>,
     directory: PathBuf,
-    // Keeps the image from being removed.
-    _image: Option<Image>,
+    // Keeps the image from being removed. A plan kept for runs to come has given it away.
+    image: Mutex<Option<Image>>,
 }
 
 impl Engine {
@@ -107,7 +107,7 @@ impl Engine {
             spec,
             notes,
             directory,
-            _image: image,
+            image: Mutex::new(image),
             options,
         };
         match prepared.notes.first().filter(|_| prepared.options.strict) {
@@ -170,6 +170,11 @@ impl Prepared {
     #[must_use]
     pub fn spec(&self) -> &Spec {
         &self.spec
+    }
+
+    /// Gives the hold on the image away.
+    pub(super) fn take_image(&self) -> Option<Image> {
+        lock(&self.image).take()
     }
 
     /// Defaults that this machine cannot give, a sentence each.

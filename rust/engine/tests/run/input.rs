@@ -133,7 +133,7 @@ fn arguments_of_a_start() {
     request.args = vec!["echo".into(), "x".repeat(200_000)];
     let error = prepared.start(request).err().unwrap();
     assert!(
-        error.to_string().contains("E2BIG") && error.exit_code() == 126,
+        error.to_string().contains("argument list too long") && error.exit_code() == 126,
         "{error}"
     );
 }

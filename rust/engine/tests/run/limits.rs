@@ -186,3 +186,18 @@ fn strict_says_what_is_missing() {
         Err(error) => assert!(error.to_string().contains(&notes[0]), "{error} {notes:?}"),
     }
 }
+
+#[test]
+fn limits_can_be_read_inside() {
+    let Some(on) = place() else { return };
+    if !has(on, &["-m", "64m"], "memory") {
+        return;
+    }
+    let options = ["-m", "64m", "--pids-limit", "33"];
+    let out = on.sh(
+        &options,
+        "cd /sys/fs/cgroup; cat memory.max memory/memory.limit_in_bytes pids.max pids/pids.max 2>/dev/null; \
+         mkdir x 2>/dev/null || mkdir memory/x 2>/dev/null || echo read-only",
+    );
+    assert_eq!(out, "67108864\n33\nread-only");
+}

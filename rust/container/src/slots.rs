@@ -54,6 +54,9 @@ pub const REPORT: Slot = NETNS;
 /// The stub, where it executes the program.
 pub const STUB: Slot = Slot(31);
 
+/// 0 inside, as who makes the mounts sees it.
+pub const ROOT_ID: Slot = Slot(236);
+
 const LAYERS: u8 = 32;
 const BINDS: u8 = 160;
 const ID_TEXTS: u8 = 240;

@@ -78,7 +78,7 @@ pub struct Builder {
 /// First slot that [`Builder::slot`] gives out; those below are the launch's.
 pub const FIRST_OWN_SLOT: u8 = 200;
 /// One past the last of them; those from here on are the launch's again.
-pub const LAST_OWN_SLOT: u8 = 240;
+pub const LAST_OWN_SLOT: u8 = 236;
 
 impl Builder {
     /// An empty program.

@@ -1,5 +1,6 @@
 //! Plan: an OCI document with everything decided that can be decided before the request.
 
+mod early;
 mod mounts;
 pub(crate) mod network;
 mod options;
@@ -13,7 +14,7 @@ use crate::features::Features;
 use crate::security::caps::CapSet;
 use fastbox_sys::builder::{Builder, Label, Program, Slot};
 use fastbox_sys::clone::flags;
-use oci_spec::runtime::{LinuxNamespaceType, Spec};
+use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType, Spec};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,6 +27,9 @@ pub(crate) use process::Process;
 pub enum Userns {
     /// A range of its own, in a user namespace entered after the mounts: the mount namespace stays the host's.
     Late,
+    /// A range of its own, in a user namespace entered before the mounts, which are its own: for who may administer
+    /// them (CAP_SYS_ADMIN).
+    Early,
     /// The caller's.
     Host,
     /// An ordinary user's: a user namespace that owns the mounts, in which 0 is the user.
@@ -33,6 +37,14 @@ pub enum Userns {
         /// How many ids it has, from 0 on: 1 where the user has no range.
         ids: u32,
     },
+}
+
+impl Userns {
+    /// Whether each container has a range of ids, recycled within its plan.
+    #[must_use]
+    pub fn own_range(self) -> bool {
+        matches!(self, Userns::Late | Userns::Early)
+    }
 }
 
 /// Where what the container writes goes.
@@ -88,6 +100,7 @@ struct Compiler<'a> {
     child: Builder,
     binds: Vec<Bind>,
     id_texts: Vec<(Slot, u32)>,
+    prepared: Option<early::Prepared>,
     unified_cgroups: bool,
     /// Version 1: the controllers of each hierarchy with limits of this container's.
     cgroup_hierarchies: Vec<Vec<&'static str>>,
@@ -158,7 +171,8 @@ impl Plan {
                 }
             };
         }
-        let own_network = network && choices.userns == Userns::Late;
+        let own_uts = namespaces & flags::NEWUTS != 0;
+        let own_network = network && choices.userns.own_range();
         if network && !own_network {
             namespaces |= flags::NEWNET;
         }
@@ -174,13 +188,14 @@ impl Plan {
             child: Builder::new(),
             binds: Vec::new(),
             id_texts: Vec::new(),
+            prepared: None,
             unified_cgroups: driver.kind() == crate::cgroup::Kind::V2,
             cgroup_hierarchies: driver.limited_hierarchies(&limits),
         };
         // A new user namespace has them all (user_namespaces(7)).
         let available = match choices.userns {
             Userns::Host => crate::security::caps::available(),
-            Userns::Late | Userns::Owned { .. } => CapSet::ALL,
+            Userns::Late | Userns::Early | Userns::Owned { .. } => CapSet::ALL,
         };
         let process = Process::read(spec, available)?;
         compiler.only_mapped_ids(&process)?;
@@ -188,12 +203,21 @@ impl Plan {
         compiler.read_binds()?;
         compiler.enter_owned();
         compiler.begin(group.map(|group| group.join(&limits)));
-        compiler.enter_namespaces(network, own_network, linux.namespaces().iter().flatten());
+        let early = compiler.is_early();
+        let is_cgroup = |n: &LinuxNamespace| n.typ() == LinuxNamespaceType::Cgroup;
+        if early {
+            let cgroup = linux.namespaces().iter().flatten().any(is_cgroup);
+            compiler.enter_early(own_network, cgroup)?;
+            namespaces &= !(flags::NEWNS | flags::NEWUTS | flags::NEWIPC);
+        } else {
+            compiler.enter_namespaces(network, own_network, linux.namespaces().iter().flatten());
+        }
         compiler.enter_root(read_only);
         // The network namespace is still being made when the child starts: only /sys has to wait for it.
-        compiler.mounts(network, |target| !(own_network && in_sysfs(target)))?;
-        compiler.hide(&linux, |path| !(own_network && in_sysfs(path)));
-        if own_network {
+        let waits = own_network && !early;
+        compiler.mounts(network, |target| !(waits && in_sysfs(target)))?;
+        compiler.hide(&linux, |path| !(waits && in_sysfs(path)));
+        if waits {
             compiler.enter_network();
             compiler.mounts(network, in_sysfs)?;
             compiler.hide(&linux, in_sysfs);
@@ -202,7 +226,7 @@ impl Plan {
         compiler.become_process(
             &process,
             linux.seccomp().as_ref(),
-            spec.hostname().is_some() || namespaces & flags::NEWUTS != 0,
+            spec.hostname().is_some() || own_uts,
         )?;
         Ok(Plan {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -254,7 +278,7 @@ impl Plan {
 
     /// Whether the stub executes the program: wherever somebody inside has the caller's ids.
     pub(crate) fn by_stub(&self) -> bool {
-        self.userns != Userns::Late
+        !self.userns.own_range()
     }
 
     /// Whether the container writes to the disk.
@@ -316,7 +340,7 @@ impl Compiler<'_> {
         if network && !own {
             let last_group = match self.choices.userns {
                 Userns::Owned { ids } => ids - 1,
-                Userns::Late | Userns::Host => i32::MAX as u32,
+                Userns::Late | Userns::Early | Userns::Host => i32::MAX as u32,
             };
             self.child.label("loopback up", "lo").loopback_up();
             network::open_to_all(&mut self.child, crate::slots::PROC, last_group);

@@ -46,6 +46,9 @@ impl Compiler<'_> {
             self.child.label("mount", target.clone());
             match kind {
                 _ if options.bind => self.bind(index, &options, &target),
+                "proc" | "sysfs" if self.attach_prepared(kind, &target) => {
+                    sysfs |= kind == "sysfs";
+                }
                 "proc" => self.plain("proc", options, &target),
                 // Without a network namespace of its own a container cannot mount sysfs: nothing of it is then shown.
                 "sysfs" if network || self.choices.userns == Userns::Host => {
@@ -162,7 +165,7 @@ impl Compiler<'_> {
             paths.pop();
             for path in paths.iter().skip(file.into()).rev() {
                 self.child
-                    .mkdir_missing(tmpfs, &text(path), 0o755, slots::BASE);
+                    .mkdir_missing(tmpfs, &text(path), 0o755, slots::ROOT_ID);
             }
             if let Some(path) = paths.first().filter(|_| file) {
                 let new = self.child.slot();
@@ -225,7 +228,7 @@ impl Compiler<'_> {
             let source = mount.source().clone().unwrap_or_default();
             // What the image itself shows of the host keeps foreign ids: root inside is not its owner.
             let idmapped =
-                self.choices.userns == Userns::Late && !self.choices.foreign.contains(&source);
+                self.choices.userns.own_range() && !self.choices.foreign.contains(&source);
             self.binds.push(Bind {
                 source,
                 recursive: options.recursive,

@@ -150,7 +150,7 @@ impl Compiler<'_> {
             }
         }
         b.label("exec", "").unblock_signals();
-        if late {
+        if self.choices.userns.own_range() {
             b.exec(slots::PATHS, slots::ARGV, slots::ENVP);
         } else {
             b.keep_over_exec(slots::REPORT)

@@ -72,6 +72,10 @@ impl Compiler<'_> {
                 .fchdir(slots::ROOT)
                 .pivot_root(".", "proc")
                 .chdir("/");
+            if self.is_early() {
+                // Who may unmount proc must not find anything under it.
+                self.child.detach("/proc");
+            }
             return;
         }
         self.attached_root(read_only);

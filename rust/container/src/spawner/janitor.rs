@@ -55,7 +55,7 @@ fn give_back(shared: &Shared, remains: &Remains) {
     let key = (remains.plan.id, remains.base);
     let mut ranges = lock(&shared.ranges);
     let mut kept = lock(&shared.inside.kept);
-    let late = remains.plan.userns == Userns::Late;
+    let late = remains.plan.userns.own_range();
     match ranges.get_mut(&remains.plan.id) {
         Some(free) if late && kept.contains_key(&key) && free.len() < KEPT_RANGES => {
             free.push(remains.base);

@@ -28,7 +28,7 @@ pub(super) fn enter(
     let none: Option<&str> = None;
     nix::mount::mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
         .map_err(failed("make mounts private"))?;
-    let root = mount::filesystem("tmpfs", &[("mode", "0700"), ("size", "64k")], 0)
+    let root = mount::filesystem("tmpfs", &[("mode", "0755"), ("size", "64k")], 0)
         .map_err(failed("make a tmpfs"))?;
     // Over any directory there is: it is gone a moment later.
     mount::attach(&root, Path::new("/proc")).map_err(failed("attach a tmpfs"))?;
@@ -39,7 +39,7 @@ pub(super) fn enter(
         names.extend((0..MAX_LAYERS).map(|n| n.to_string()));
     }
     for name in &names {
-        mkdirat(&root, name.as_str(), Mode::from_bits_truncate(0o700))
+        mkdirat(&root, name.as_str(), Mode::from_bits_truncate(0o755))
             .map_err(failed("make a directory"))?;
     }
     pivot_root(".", "old").map_err(failed("pivot_root"))?;

@@ -242,8 +242,17 @@ impl Spawner {
         let mut ranges = lock(&self.shared.ranges);
         let free = ranges.get_mut(&plan.id)?;
         match plan.userns() {
-            crate::plan::Userns::Late => free.pop(),
+            userns if userns.own_range() => free.pop(),
             _ => free.last().copied(),
+        }
+    }
+
+    /// Gives a range back that was taken for a start that did not come to be.
+    pub fn return_range(&self, plan: &Plan, range: u32) {
+        if let Some(free) = lock(&self.shared.ranges).get_mut(&plan.id)
+            && plan.userns().own_range()
+        {
+            free.push(range);
         }
     }
 

@@ -318,7 +318,9 @@ impl Start<'_> {
         let inside = &self.shared.inside;
         let userns = match self.plan.userns {
             Userns::Host | Userns::Owned { .. } => None,
-            Userns::Late => Some(Arc::new(namespaces::user(inside, self.stack, self.base)?)),
+            Userns::Late | Userns::Early => {
+                Some(Arc::new(namespaces::user(inside, self.stack, self.base)?))
+            }
         };
         let mut range = Range {
             userns,
@@ -346,7 +348,7 @@ impl Start<'_> {
             let mut kept = lock(&inside.kept);
             match plan.userns {
                 // Used by one container at a time.
-                Userns::Late => kept.remove(&(plan.id, self.base)),
+                Userns::Late | Userns::Early => kept.remove(&(plan.id, self.base)),
                 Userns::Host | Userns::Owned { .. } => {
                     kept.get(&(plan.id, self.base)).and_then(|range| {
                         let layers = range
@@ -429,7 +431,7 @@ impl Start<'_> {
                 .push(("network namespace", "(beside)".to_owned(), took));
         }
         // The range outlives the container, and also a start that failed.
-        if plan.userns == Userns::Late {
+        if plan.userns.own_range() {
             lock(&inside.kept).insert((plan.id, self.base), range);
         }
         let child = child?;
@@ -516,8 +518,15 @@ impl Start<'_> {
         launch.string(slots::UPPER, text(&format!("{id}/upper")));
         launch.string(slots::WORK, text(&format!("{id}/work")));
         launch.value(slots::BASE, self.base.into());
+        // Where the user namespace is entered first, ids are as seen in it.
+        let seen = if plan.userns == Userns::Early {
+            0
+        } else {
+            self.base
+        };
+        launch.value(slots::ROOT_ID, seen.into());
         for (slot, id) in &plan.id_texts {
-            launch.string(*slot, text(&(self.base + id).to_string()));
+            launch.string(*slot, text(&(seen + id).to_string()));
         }
         let hostname = plan.hostname.as_deref().unwrap_or(&id[..12.min(id.len())]);
         launch.value(slots::HOSTNAME_LEN, hostname.len() as u64);

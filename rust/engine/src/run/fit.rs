@@ -35,7 +35,7 @@ impl Engine {
             ));
         }
         let mut plan = self.compiled(spec, &choices)?;
-        if plan.userns() == Userns::Late
+        if plan.userns().own_range()
             && let Err(error) = self.warm(&plan)
         {
             match &error {
@@ -51,6 +51,12 @@ impl Engine {
             ));
         } else if plan.userns() == Userns::Host && options.userns.is_none() {
             notes.push("no user namespace of its own, for it shares the host's network: root inside is root outside".into());
+        }
+        if plan.userns() == Userns::Late && super::prepare::administers(spec) {
+            notes.push(
+                "CAP_SYS_ADMIN does not let it mount: its mounts can be its own from Linux 6.15 on"
+                    .into(),
+            );
         }
         let limits = plan.limits().unavailable().iter();
         notes.extend(limits.map(|missing| format!("no {missing}")));

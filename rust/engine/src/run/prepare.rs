@@ -7,7 +7,7 @@ use crate::compose::{self, ImageView, annotation, etc, host, sources};
 use crate::options::Checked;
 use fastbox_container::plan::{Choices, Plan, Storage, Userns};
 use fastbox_image::Image;
-use oci_spec::runtime::Spec;
+use oci_spec::runtime::{Capability, Spec};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -140,6 +140,7 @@ impl Engine {
         let annotations = spec.annotations().clone().unwrap_or_default();
         let userns = match annotations.get(annotation::USERNS).map(String::as_str) {
             Some("host") => Userns::Host,
+            _ if self.spawner.features().detached_layers && administers(spec) => Userns::Early,
             _ => Userns::Late,
         };
         let choices = Choices {
@@ -191,6 +192,14 @@ impl Drop for Prepared {
             self.engine.spawner.forget(self.plan.id, directory);
         }
     }
+}
+
+/// Whether the container may have CAP_SYS_ADMIN.
+pub(super) fn administers(spec: &Spec) -> bool {
+    let process = spec.process().as_ref();
+    let caps = process.and_then(|process| process.capabilities().as_ref());
+    let bounding = caps.and_then(|caps| caps.bounding().as_ref());
+    bounding.is_some_and(|set| set.contains(&Capability::SysAdmin))
 }
 
 /// Whether the image itself says what to run.

@@ -114,13 +114,25 @@ impl Prepared {
 
         let range = engine.spawner.free_range(&self.plan);
         let new_base = match (range, self.plan.userns()) {
-            (None, Userns::Late) => {
+            (None, userns) if userns.own_range() => {
                 engine.ids.give_back(engine.spawner.take_released());
                 engine.ids.take()?
             }
             _ => 0,
         };
-        let opened = open(&self.plan, engine.spawner.wants_layers(range))?;
+        let opened =
+            open(&self.plan, engine.spawner.wants_layers(range)).inspect_err(|_| match range {
+                Some(range) => engine.spawner.return_range(&self.plan, range),
+                None if new_base != 0 => engine.ids.give_back([new_base]),
+                None => {}
+            });
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                slot.release();
+                return Err(error);
+            }
+        };
         let opened: Vec<BorrowedFd<'_>> = opened.iter().map(AsFd::as_fd).collect();
         let reader = engine.spawner.reader(&id);
         let asked = spawner::Request {

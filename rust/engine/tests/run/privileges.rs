@@ -39,7 +39,14 @@ fn refused_to_root() {
 #[test]
 fn mounting_is_refused_with_every_right() {
     let Some(on) = place() else { return };
-    let options = ["--cap-add", "ALL", "--security-opt", "seccomp=unconfined"];
+    let options = [
+        "--cap-add",
+        "ALL",
+        "--cap-drop",
+        "SYS_ADMIN",
+        "--security-opt",
+        "seccomp=unconfined",
+    ];
     for script in [
         "mount -t tmpfs none /mnt",
         "mount --bind /etc /mnt",
@@ -185,4 +192,46 @@ fn device_list() {
         "{done:?} on {:?}",
         kernel()
     );
+}
+
+#[test]
+fn who_may_administer_mounts_has_its_own() {
+    let Some(on) = place() else { return };
+    let without = std::env::var("FASTBOX_WITHOUT").unwrap_or_default();
+    let features = fastbox_engine::container::features::Features::probe().without(&without);
+    if !features.detached_layers {
+        println!("skipped: this kernel takes layers by path only");
+        return;
+    }
+    let options = [
+        "--cap-add",
+        "SYS_ADMIN",
+        "--hostname",
+        "box",
+        "--tmpfs",
+        "/t",
+    ];
+    let out = on.sh(
+        &options,
+        "mount -t tmpfs none /mnt && touch /mnt/x && ls /mnt; hostname other && hostname; \
+         umount /dev/shm && echo unmounted; id -u; cat /proc/self/uid_map | wc -l; ls -ld /t | cut -c1-10; \
+         touch /t/y /new && stat -c %u /t/y /new; ls /sys/class/net; readlink /proc/1/ns/net >/dev/null && ps | wc -l",
+    );
+    assert_eq!(out, "x\nother\nunmounted\n0\n1\ndrwxrwxrwt\n0\n0\nlo\n4");
+    // What lies under proc is the image's own directory, not a root of ours.
+    let script = "for p in $(awk '$2 ~ \"^/proc/\" {print $2}' /proc/mounts); do umount $p; done; umount /proc; ls /proc; echo end";
+    assert_eq!(on.sh(&options, script), "end");
+    for file in [
+        "/proc/sys/vm/drop_caches",
+        "/proc/sysrq-trigger",
+        "/proc/sys/kernel/core_pattern",
+        "/sys/kernel/uevent_helper",
+    ] {
+        let script = format!(
+            "mount -o remount,rw /sys; umount /proc/sys; umount /proc/sysrq-trigger; echo 1 >{file}"
+        );
+        let options = ["--cap-add", "ALL", "--security-opt", "seccomp=unconfined"];
+        let done = on.run(&options, &["sh", "-c", &script]);
+        assert!(done.code != 0, "{file}: {done:?}");
+    }
 }

@@ -5,7 +5,7 @@
 //! it may write to that file as soon as the caller has ended. So the child first becomes the stub, a sealed copy in
 //! memory, and what the stub cannot execute it reports through a pipe that closes when it can.
 
-use super::worker::{Start, arguments, text};
+use super::start::{Start, arguments, text};
 use super::{Inside, Request};
 use crate::error::ContainerError;
 use crate::plan::{Plan, Process};

@@ -6,11 +6,14 @@
 //! What they need of the caller's world comes as open fds with each request.
 
 mod by_stub;
+mod inputs;
 mod janitor;
 mod lean;
 mod namespaces;
 mod network;
 mod owned;
+mod start;
+mod timing;
 mod worker;
 
 use crate::cgroup::{Driver, OwnerGroup, Reader};

@@ -1,7 +1,7 @@
 //! What differs for an ordinary user, who has no right to mount: one user namespace for all containers of the
 //! process, in which 0 is the user; the containers' own threads make all else inside it.
 
-use super::worker::Start;
+use super::start::Start;
 use super::{Inside, Request, namespaces};
 use crate::error::ContainerError;
 use crate::slots;

@@ -1,0 +1,151 @@
+//! What one launch puts into its slots.
+
+use super::start::{Start, arguments, step, text};
+use super::{Request, Stream};
+use crate::cgroup::Join;
+use crate::error::ContainerError;
+use crate::plan::{Plan, Process, Userns};
+use crate::slots;
+use fastbox_sys::launch::Launch;
+use fastbox_sys::mount::{self};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+impl Start<'_> {
+    pub(super) fn binds(
+        &mut self,
+        launch: &mut Launch,
+        opened: &[OwnedFd],
+        plan: &Plan,
+        userns: Option<&OwnedFd>,
+    ) -> Result<(), ContainerError> {
+        for (index, (fd, bind)) in opened.iter().zip(&plan.binds).enumerate() {
+            if bind.attributes != 0 {
+                mount::set_attributes(fd, bind.attributes, None, bind.recursive_attributes)
+                    .map_err(step("prepare bind", &bind.source))?;
+            }
+            if let Some(userns) = userns.filter(|_| bind.idmapped) {
+                // Of a tree whose parts cannot all be mapped, at least the top is.
+                mount::set_attributes(fd, 0, Some(userns), bind.recursive)
+                    .or_else(|_| mount::set_attributes(fd, 0, Some(userns), false))
+                    .map_err(step("map ids", &bind.source))?;
+            }
+            launch.fd(slots::bind(index), fd.as_fd());
+        }
+        Ok(())
+    }
+
+    /// What is written out for this container alone.
+    pub(super) fn strings(&self, launch: &mut Launch, request: &Request, plan: &Plan) {
+        let id = &request.id;
+        launch.string(slots::ID, text(id));
+        launch.string(slots::UPPER, text(&format!("{id}/upper")));
+        launch.string(slots::WORK, text(&format!("{id}/work")));
+        launch.value(slots::BASE, self.base.into());
+        // Where the user namespace is entered first, ids are as seen in it.
+        let seen = if plan.userns == Userns::Early {
+            0
+        } else {
+            self.base
+        };
+        launch.value(slots::ROOT_ID, seen.into());
+        for (slot, id) in &plan.id_texts {
+            launch.string(*slot, text(&(seen + id).to_string()));
+        }
+        let hostname = plan.hostname.as_deref().unwrap_or(&id[..12.min(id.len())]);
+        launch.value(slots::HOSTNAME_LEN, hostname.len() as u64);
+        launch.string(slots::HOSTNAME, text(hostname));
+        let mut env = plan.process.env.clone();
+        if !env.iter().any(|entry| entry.starts_with("HOSTNAME=")) {
+            env.push(format!("HOSTNAME={hostname}"));
+        }
+        let args = arguments(request, plan);
+        let program = args.first().map_or("", String::as_str);
+        launch.array(
+            slots::PATHS,
+            Process::candidates(program, &env)
+                .iter()
+                .map(|p| text(p))
+                .collect(),
+        );
+        launch.array(slots::ARGV, args.iter().map(|a| text(a)).collect());
+        launch.array(slots::ENVP, env.iter().map(|e| text(e)).collect());
+    }
+
+    /// How the child joins its groups: by itself on v1, by being born there on v2.
+    pub(super) fn groups(
+        &self,
+        launch: &mut Launch,
+        request: &Request,
+        plan: &Plan,
+    ) -> Result<Option<OwnedFd>, ContainerError> {
+        let Some(group) = &self.shared.inside.group else {
+            return Ok(None);
+        };
+        match group.join(&plan.limits) {
+            Join::None => Ok(None),
+            Join::V1(places) => {
+                for (index, place) in places.iter().enumerate() {
+                    launch.fd(slots::CGROUP_DIRS[index], place.dir);
+                    launch.string(
+                        slots::CGROUP_TASKS[index],
+                        text(&format!("{}{}/tasks", place.prefix, request.id)),
+                    );
+                }
+                Ok(None)
+            }
+            Join::V2(place) => {
+                let path = format!("{}{}", place.prefix, request.id);
+                let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+                let dir = openat(place.dir, path.as_str(), flags, Mode::empty());
+                Ok(Some(dir.map_err(step("open cgroup", Path::new(&path)))?))
+            }
+        }
+    }
+
+    /// The container's streams and the caller's ends of those that are pipes.
+    #[allow(clippy::type_complexity)]
+    pub(super) fn streams(
+        &self,
+        request: &Request,
+        plan: &Plan,
+    ) -> Result<(Vec<OwnedFd>, Vec<OwnedFd>, [bool; 3]), ContainerError> {
+        let failed = ContainerError::spawner;
+        let (mut theirs, mut ours, mut pipes) = (Vec::new(), Vec::new(), [false; 3]);
+        for (index, stream) in request.streams.iter().enumerate() {
+            let copy = |fd: &OwnedFd| {
+                fd.try_clone()
+                    .map_err(|_| failed("copy an fd")(Errno::EMFILE))
+            };
+            theirs.push(match stream {
+                Stream::Null => copy(&self.shared.inside.null)?,
+                Stream::Fd(fd) => copy(fd)?,
+                // Nothing came.
+                Stream::Sent => return Err(failed("receive an fd")(Errno::EMFILE)),
+                Stream::Stdout => copy(theirs.get(1).unwrap_or(&self.shared.inside.null))?,
+                Stream::Pipe => {
+                    let (read, write) =
+                        nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed("make a pipe"))?;
+                    // So that the program can open /dev/stdout, whatever its user.
+                    let (uid, gid) = (self.base + plan.process.uid, self.base + plan.process.gid);
+                    if !matches!(plan.userns, Userns::Owned { .. }) {
+                        nix::unistd::fchown(&read, Some(uid.into()), Some(gid.into()))
+                            .map_err(failed("chown a pipe"))?;
+                    }
+                    pipes[index] = true;
+                    let (their, our) = if index == 0 {
+                        (read, write)
+                    } else {
+                        (write, read)
+                    };
+                    ours.push(our);
+                    their
+                }
+            });
+        }
+        Ok((theirs, ours, pipes))
+    }
+}

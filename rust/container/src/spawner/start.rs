@@ -1,0 +1,361 @@
+//! One start: from a request to a running container.
+
+use super::timing::monotonic;
+use super::{Launched, Range, Remains, Request, Shared, janitor, lock, namespaces, network};
+use crate::error::ContainerError;
+use crate::plan::{Plan, Userns};
+use crate::slots;
+use fastbox_sys::builder::Program;
+use fastbox_sys::launch::{Child, Failure, Launch, Stack};
+use fastbox_sys::mount::{self, attr};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
+use std::ffi::CString;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::sync::Arc;
+
+/// One start in the making.
+pub(super) struct Start<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) stack: &'a mut Stack,
+    pub(super) plan: &'a Arc<Plan>,
+    pub(super) base: u32,
+    pub(super) timed: bool,
+    pub(super) timings: Vec<(&'static str, String, u64)>,
+}
+
+impl Start<'_> {
+    pub(super) fn launch(
+        &mut self,
+        request: Request,
+        fresh: bool,
+        mut opened: Vec<OwnedFd>,
+    ) -> Result<(Launched, Vec<OwnedFd>), ContainerError> {
+        let mut remains = Remains {
+            id: request.id.clone(),
+            plan: Arc::clone(self.plan),
+            base: self.base,
+            slot: None,
+        };
+        let result = self.make(&request, fresh, &mut opened);
+        remains.slot = Some(request.slot);
+        match result {
+            Ok((pid, fds, pipes)) => {
+                let timings = std::mem::take(&mut self.timings);
+                Ok((
+                    Launched {
+                        pid,
+                        pipes,
+                        timings,
+                        remains,
+                    },
+                    fds,
+                ))
+            }
+            Err(error) => {
+                janitor::clear(self.shared, remains);
+                Err(error)
+            }
+        }
+    }
+
+    /// Everything of a start, in the order in which it is made.
+    fn make(
+        &mut self,
+        request: &Request,
+        fresh: bool,
+        opened: &mut Vec<OwnedFd>,
+    ) -> Result<(i32, Vec<OwnedFd>, [bool; 3]), ContainerError> {
+        let shared = self.shared;
+        let mut layers = Vec::new();
+        if fresh || !shared.inside.features.detached_layers {
+            layers = self.layers(opened);
+        }
+        if fresh {
+            let range = self.timed("user namespace", |start| start.new_range(&mut layers))?;
+            lock(&shared.ranges).entry(self.plan.id).or_default();
+            lock(&shared.inside.kept).insert((self.plan.id, self.base), range);
+        }
+        let key = (self.plan.id, self.base);
+        let userns = lock(&shared.inside.kept)
+            .get(&key)
+            .and_then(|range| range.userns.clone());
+        let network = userns
+            .filter(|_| self.plan.own_network)
+            .map(|userns| network::begin(shared, userns));
+        if let Some(group) = &shared.inside.group {
+            self.timed("cgroup", |start| {
+                Ok(group.make(&request.id, &start.plan.limits)?)
+            })?;
+        }
+        if matches!(self.plan.userns, Userns::Owned { .. }) {
+            return self.start_owned(request);
+        }
+        self.start(request, layers, std::mem::take(opened), network)
+    }
+
+    /// Makes a range that the first container will find.
+    pub(super) fn warm(&mut self, mut opened: Vec<OwnedFd>) -> Result<(), ContainerError> {
+        let mut layers = self.layers(&mut opened);
+        let range = self.new_range(&mut layers)?;
+        self.map(&layers, range.userns.as_deref())?;
+        let plan = Arc::clone(self.plan);
+        self.binds(&mut Launch::new(), &opened, &plan, range.userns.as_deref())?;
+        lock(&self.shared.inside.kept).insert((plan.id, self.base), range);
+        let mut ranges = lock(&self.shared.ranges);
+        ranges.entry(plan.id).or_default().push(self.base);
+        Ok(())
+    }
+
+    /// The layers that came first; the binds stay.
+    fn layers(&self, opened: &mut Vec<OwnedFd>) -> Vec<OwnedFd> {
+        let binds = opened.split_off(self.plan.layers.len().min(opened.len()));
+        std::mem::replace(opened, binds)
+    }
+
+    fn map(&self, layers: &[OwnedFd], userns: Option<&OwnedFd>) -> Result<(), ContainerError> {
+        for (layer, path) in layers.iter().zip(&self.plan.layers) {
+            mount::set_attributes(layer, attr::RDONLY, userns.map(|fd| fd as &dyn AsFd), false)
+                .map_err(step("map ids", path))?;
+        }
+        Ok(())
+    }
+
+    /// A range, which keeps the layers for later containers of the plan, their ids mapped; but where the kernel
+    /// wants them attached, each container uses copies up.
+    fn new_range(&mut self, layers: &mut Vec<OwnedFd>) -> Result<Range, ContainerError> {
+        let inside = &self.shared.inside;
+        let userns = match self.plan.userns {
+            Userns::Host | Userns::Owned { .. } => None,
+            Userns::Late | Userns::Early => {
+                Some(Arc::new(namespaces::user(inside, self.stack, self.base)?))
+            }
+        };
+        let mut range = Range {
+            userns,
+            layers: Vec::new(),
+        };
+        if inside.features.detached_layers {
+            range.layers = std::mem::take(layers);
+            self.map(&range.layers, range.userns.as_deref())?;
+        }
+        Ok(range)
+    }
+
+    fn start(
+        &mut self,
+        request: &Request,
+        layers: Vec<OwnedFd>,
+        binds: Vec<OwnedFd>,
+        network: Option<network::Pending>,
+    ) -> Result<(i32, Vec<OwnedFd>, [bool; 3]), ContainerError> {
+        let shared = self.shared;
+        let inside = &shared.inside;
+        let plan = Arc::clone(self.plan);
+        let mut launch = Launch::new();
+        let range = {
+            let mut kept = lock(&inside.kept);
+            match plan.userns {
+                // Used by one container at a time.
+                Userns::Late | Userns::Early => kept.remove(&(plan.id, self.base)),
+                Userns::Host | Userns::Owned { .. } => {
+                    kept.get(&(plan.id, self.base)).and_then(|range| {
+                        let layers = range
+                            .layers
+                            .iter()
+                            .map(OwnedFd::try_clone)
+                            .collect::<Result<_, _>>()
+                            .ok()?;
+                        Some(Range {
+                            userns: None,
+                            layers,
+                        })
+                    })
+                }
+            }
+        }
+        .ok_or(ContainerError::Spawner {
+            operation: "find the range of ids",
+            errno: Errno::ENOENT,
+        })?;
+
+        self.map(&layers, range.userns.as_deref())?;
+        for (index, layer) in range.layers.iter().chain(&layers).enumerate() {
+            launch.fd(slots::layer(index), layer.as_fd());
+        }
+        if let Some(userns) = &range.userns {
+            launch.fd(slots::USERNS, userns.as_fd());
+        }
+        self.binds(&mut launch, &binds, &plan, range.userns.as_deref())?;
+        let dev =
+            mount::clone_fd(&inside.dev, false).map_err(step("prepare", Path::new("/dev")))?;
+        if let Some(userns) = range
+            .userns
+            .as_deref()
+            .filter(|_| inside.features.idmapped_tmpfs)
+        {
+            mount::set_attributes(&dev, 0, Some(userns), false)
+                .map_err(step("map ids", Path::new("/dev")))?;
+        }
+        launch.fd(slots::DEV, dev.as_fd());
+        launch.value(slots::DUMPABLE, inside.dumpable.into());
+        launch.fd(slots::PROC, inside.proc.as_fd());
+        launch.fd(slots::UPPERS, inside.uppers.as_fd());
+        self.strings(&mut launch, request, &plan);
+        let into = self.groups(&mut launch, request, &plan)?;
+
+        launch.pause_at(request.pause_at);
+        request.slot.stamp();
+        let outside = launch.run(&plan.outside, self.timed);
+        self.note(&plan.outside, launch.take_times());
+        outside.map_err(|failure| failed(&plan.outside, failure))?;
+        // Held here, not in the child's slots alone: closed when the container has its own hold on it.
+        let _root = launch.keep_fd(slots::ROOT);
+        let memory = launch.keep_fd(slots::MEMORY);
+        if let Some(memory) = memory {
+            self.hold(&request.id, memory);
+        }
+
+        let (theirs, ours, pipes) = self.streams(request, &plan)?;
+        for (slot, fd) in slots::STDIO.iter().zip(&theirs) {
+            launch.fd(*slot, fd.as_fd());
+        }
+        let network = network
+            .map(|pending| pending.gate(shared, self.stack))
+            .transpose()?;
+        if let Some((gate, _)) = &network {
+            launch.gate(slots::NETWORK, slots::NETWORK_PATH, Arc::clone(gate));
+        }
+        launch.pause_at(
+            request
+                .pause_at
+                .and_then(|at| at.checked_sub(plan.outside.len() as u32)),
+        );
+        let child = self.spawn(&mut launch, request, plan.namespaces, into);
+        if let Some((_, made)) = network
+            && self.timed
+            && let Ok(Ok((_, took))) = made.try_recv()
+        {
+            self.timings
+                .push(("network namespace", "(beside)".to_owned(), took));
+        }
+        // The range outlives the container, and also a start that failed.
+        if plan.userns.own_range() {
+            lock(&inside.kept).insert((plan.id, self.base), range);
+        }
+        let child = child?;
+        let mut fds = vec![child.pidfd];
+        fds.extend(ours);
+        Ok((child.pid, fds, pipes))
+    }
+
+    /// Leaves an fd to the janitor: to unmount takes a grace period of RCU (namespace_unlock in the kernel).
+    fn hold(&self, id: &str, fd: OwnedFd) {
+        let mut held = lock(&self.shared.inside.held);
+        held.entry(id.to_owned()).or_default().push(fd);
+    }
+
+    /// The clone itself.
+    pub(super) fn spawn(
+        &mut self,
+        launch: &mut Launch,
+        request: &Request,
+        namespaces: u64,
+        group: Option<OwnedFd>,
+    ) -> Result<Child, ContainerError> {
+        let inside = &self.shared.inside;
+        let plan = Arc::clone(self.plan);
+        let report = self.report(launch, request, &plan)?;
+        let before = if self.timed { monotonic() } else { 0 };
+        request.slot.stamp();
+        let child = launch.spawn(
+            &plan.child,
+            self.stack,
+            namespaces,
+            group.as_ref().map(AsFd::as_fd),
+            request.slot.pid(),
+            self.timed,
+        );
+        request.slot.started();
+        self.note_child(&plan.child, launch.take_times(), before);
+        let child = child.and_then(|child| match report {
+            Some(report) => report.wait(child, &plan),
+            None => Ok(child),
+        });
+        let child =
+            child.map_err(|failure| exec_target(failed(&plan.child, failure), request, &plan))?;
+        // As long as somebody holds the mount namespace its end is not on the path of the program's end.
+        let path = format!("{}/ns/mnt", child.pid);
+        if let Ok(mounts) = openat(
+            &inside.proc,
+            path.as_str(),
+            OFlag::O_RDONLY | OFlag::O_CLOEXEC,
+            Mode::empty(),
+        ) {
+            self.hold(&request.id, mounts);
+        }
+        Ok(child)
+    }
+}
+
+/// What runs: the request's, else the plan's.
+pub(super) fn arguments<'a>(request: &'a Request, plan: &'a Plan) -> &'a [String] {
+    if request.args.is_empty() {
+        &plan.process.args
+    } else {
+        &request.args
+    }
+}
+
+/// Callers refuse strings with a NUL in them.
+pub(super) fn text(s: &str) -> CString {
+    CString::new(s).unwrap_or_default()
+}
+
+pub(super) fn step(step: &'static str, target: &Path) -> impl FnOnce(Errno) -> ContainerError {
+    move |errno| ContainerError::Step {
+        step,
+        target: target.display().to_string(),
+        errno,
+    }
+}
+
+fn failed(program: &Program, failure: Failure) -> ContainerError {
+    let errno = Errno::from_raw(failure.errno);
+    match failure.step.and_then(|index| program.labels().get(index)) {
+        Some(label) => ContainerError::Step {
+            step: label.step,
+            target: label.target.clone(),
+            errno,
+        },
+        None => ContainerError::Step {
+            step: "clone",
+            target: String::new(),
+            errno,
+        },
+    }
+}
+
+/// The exec step is one for all launches: its object is this request's program.
+fn exec_target(error: ContainerError, request: &Request, plan: &Plan) -> ContainerError {
+    match error {
+        ContainerError::Step {
+            step: "exec",
+            errno,
+            ..
+        } => {
+            let target = arguments(request, plan)
+                .first()
+                .cloned()
+                .unwrap_or_default();
+            ContainerError::Step {
+                step: "exec",
+                target,
+                errno,
+            }
+        }
+        other => other,
+    }
+}

@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from datetime import UTC, datetime
-from typing import NoReturn
 
-from fastbox.exceptions import FastboxError, SpecError
+from fastbox.cli._arguments import Given, Parser
+from fastbox.exceptions import FastboxError
 from fastbox.images import Image, import_image, list_images, remove_image
 
 SHORT_ID = 12
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise SpecError(f"{message}; see '{self.prog} --help'")
+def images_parser() -> Parser:
+    """What to print."""
+    parser = Parser("images", "[OPTIONS]", "List images.")
+    parser.add_argument("-q", "--quiet", action="store_true", help="Only print ids")
+    parser.add_argument("--no-trunc", action="store_true", help="Print whole ids")
+    parser.add_argument("--format", choices=["table", "json"], default="table", help="How to print")
+    return parser
 
 
-def _parsed(parser: argparse.ArgumentParser, args: list[str]) -> argparse.Namespace | None:
-    """The arguments; None where help was asked for, and printed."""
-    if "--help" in args or "-h" in args:
-        parser.print_help()
-        return None
-    return parser.parse_args(args)
-
-
-def list_command(args: list[str]) -> int:
+def images_command(given: Given) -> int:
     """Docker's table, or only ids, or a JSON object a line."""
-    parser = _Parser("fastbox images", description="List images.", add_help=False)
-    parser.add_argument("-q", "--quiet", action="store_true", help="only print ids")
-    parser.add_argument("--no-trunc", action="store_true", help="print whole ids")
-    parser.add_argument("--format", choices=["table", "json"], default="table", help="how to print")
-    parser.add_argument("--help", action="store_true", help="print this help")
-    given = _parsed(parser, args)
-    if given is None:
-        return 0
     rows = [row for image in list_images() for row in _rows(image, given.no_trunc)]
     if given.quiet:
         for identity in dict.fromkeys(row["ID"] for row in rows):
@@ -100,30 +87,28 @@ def since(created: str, now: datetime) -> str:
     return "less than a second ago"
 
 
-def import_command(args: list[str]) -> int:
+def import_parser() -> Parser:
+    """The archive and what the image is called."""
+    parser = Parser(
+        "import",
+        "[OPTIONS] FILE|- NAME[:TAG]",
+        "Make an image from a root filesystem tar: plain, gzip, zstd or xz.",
+    )
+    parser.add_argument("file", metavar="FILE|-")
+    parser.add_argument("name", metavar="NAME[:TAG]")
+    parser.add_argument("-m", "--message", metavar="TEXT", help="A sentence for its history")
+    parser.add_argument(
+        "--max-bytes", metavar="SIZE", help="Most bytes to unpack, as 10g (default: 64g)"
+    )
+    parser.add_argument(
+        "--max-entries", metavar="NUMBER", type=int, help="Most entries (default: 4000000)"
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="No notes on what is left out")
+    return parser
+
+
+def import_command(given: Given) -> int:
     """Prints the new image's id, as Docker does."""
-    parser = _Parser(
-        "fastbox import",
-        description="Make an image from a root filesystem tar: plain, gzip, zstd or xz.",
-        usage="fastbox import [OPTIONS] FILE|- NAME[:TAG]",
-        add_help=False,
-    )
-    parser.add_argument("file", metavar="FILE|-", help="the archive, or - for stdin")
-    parser.add_argument("name", metavar="NAME[:TAG]", help="the image's name")
-    parser.add_argument("-m", "--message", help="a sentence for the image's history")
-    parser.add_argument(
-        "--max-bytes", metavar="SIZE", help="most bytes to unpack, as 10g (default: 64g)"
-    )
-    parser.add_argument(
-        "--max-entries", metavar="NUMBER", type=int, help="most entries (default: 4000000)"
-    )
-    parser.add_argument(
-        "-q", "--quiet", action="store_true", help="no notes about what was left out"
-    )
-    parser.add_argument("--help", action="store_true", help="print this help")
-    given = _parsed(parser, args)
-    if given is None:
-        return 0
     made = import_image(
         0 if given.file == "-" else given.file,
         given.name,
@@ -141,20 +126,16 @@ def import_command(args: list[str]) -> int:
     return 0
 
 
-def remove_command(args: list[str]) -> int:
+def rmi_parser() -> Parser:
+    """The images, by name or id."""
+    parser = Parser("rmi", "[OPTIONS] IMAGE [IMAGE...]", "Remove images.")
+    parser.add_argument("images", metavar="IMAGE", nargs="+")
+    parser.add_argument("-f", "--force", action="store_true", help="By id, with all its names")
+    return parser
+
+
+def rmi_command(given: Given) -> int:
     """Goes on after an error with the rest; the code is 1 then, as Docker's."""
-    parser = _Parser(
-        "fastbox rmi",
-        description="Remove images.",
-        usage="fastbox rmi [OPTIONS] IMAGE [IMAGE...]",
-        add_help=False,
-    )
-    parser.add_argument("images", metavar="IMAGE", nargs="+", help="a name, or an id")
-    parser.add_argument("-f", "--force", action="store_true", help="by id, with all its names")
-    parser.add_argument("--help", action="store_true", help="print this help")
-    given = _parsed(parser, args)
-    if given is None:
-        return 0
     code = 0
     for name in given.images:
         try:

@@ -8,22 +8,12 @@ import sys
 from fastbox._elsewhere import needs_linux
 from fastbox.exceptions import FastboxError
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-USAGE = """\
+HEAD = """\
 Usage:  fastbox COMMAND
 
 Containers at the speed of starting a process.
-
-Commands:
-  run       Run a program in a new container
-  images    List images
-  import    Make an image from a root filesystem archive
-  rmi       Remove images
-  version   Show the version
-
+"""
+TAIL = """
 The image host is always there and has this machine's own programs:
   fastbox run host echo hello
 
@@ -55,40 +45,43 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _dispatch(args: list[str]) -> int:
-    command = args[0] if args else "--help"
     if sys.platform != "linux":
         needs_linux()
-    if command == "run":
-        from fastbox.cli import _run
+    if args[:1] == ["run"]:  # before all else is imported
+        return _run(args[1:])
+    if not args or args[0] in ("--help", "-h") or args == ["help"]:
+        from fastbox.cli import _help, _verbs
 
-        return _run.main(args[1:])
-    if command in ("--help", "-h", "help") and len(args) <= 1:
-        sys.stdout.write(USAGE)
+        rows = [(verb, text) for verb, (_, text) in _verbs.VERBS.items()]
+        sys.stdout.write(HEAD + _help.section("Commands", rows) + TAIL)
         return 0
-    if command == "help":
-        return _dispatch([args[1], "--help"])
-    if command in ("version", "--version", "-v"):
-        from fastbox import __version__
+    if args[0] == "help":
+        return _dispatch([*args[1:], "--help"])
+    if args[0] in ("--version", "-v"):
+        return _dispatch(["version"])
+    from fastbox.cli import _verbs
 
-        print(f"fastbox {__version__}")
+    found = _verbs.find(args)
+    if found is None:
+        kind, code = ("flag", 125) if args[0].startswith("-") else ("command", 1)
+        return _fail(f"unknown {kind}: {args[0]}; see 'fastbox --help'", code)
+    verb, rest = found
+    if verb == "run":
+        return _run(rest)
+    from fastbox.cli._arguments import HelpWanted
+
+    try:
+        given = _verbs.parser(verb).parse_args(rest)
+    except HelpWanted as wanted:
+        sys.stdout.write(str(wanted))
         return 0
-    verb = _image_command(command)
-    if verb is None:
-        kind = "flag" if command.startswith("-") else "command"
-        return _fail(
-            f"unknown {kind}: {command}; see 'fastbox --help'", 125 if kind == "flag" else 1
-        )
-    return verb(args[1:])
+    return _verbs.command(verb)(given)
 
 
-def _image_command(name: str) -> Callable[[list[str]], int] | None:
-    from fastbox.cli import _images
+def _run(args: list[str]) -> int:
+    from fastbox.cli import _run
 
-    return {
-        "images": _images.list_command,
-        "import": _images.import_command,
-        "rmi": _images.remove_command,
-    }.get(name)
+    return _run.main(args)
 
 
 def _fail(message: str, code: int) -> int:

@@ -16,7 +16,6 @@ Usage:  fastbox run [OPTIONS] IMAGE [COMMAND] [ARG...]
 
 Run a program in a new container, which is removed when the program ends.
 """
-WIDTH = 100
 
 
 def main(args: list[str]) -> int:
@@ -45,18 +44,15 @@ def main(args: list[str]) -> int:
 
 
 def help_text(table: list[dict[str, Any]]) -> str:
-    """All options under their headings, as Docker prints them."""
-    import textwrap
+    """All options under their headings."""
+    from fastbox.cli import _help
 
-    rows = [(row["group"], _flag(row), _words(row)) for row in table if row["side"] != "python"]
-    rows.append(("Run", "    --help", "Print this help"))
-    wide = max(len(flag) for _, flag, _ in rows) + 3
+    rows = [(row["group"], (_flag(row), _words(row))) for row in table if row["side"] != "python"]
+    rows.append(("Run", ("    --help", "Print this help")))
+    column = max(len(flag) for _, (flag, _) in rows) + 5
     text = USAGE
-    for group in dict.fromkeys(group for group, _, _ in rows):
-        text += f"\n{group}:\n"
-        for _, flag, words in (row for row in rows if row[0] == group):
-            lines = textwrap.wrap(words, WIDTH - 2 - wide)
-            text += f"  {flag:{wide}}" + f"\n{'':{wide + 2}}".join(lines) + "\n"
+    for group in dict.fromkeys(group for group, _ in rows):
+        text += _help.section(group, [row for of, row in rows if of == group], column)
     return text
 
 

@@ -1,0 +1,66 @@
+"""The commands of the command line, each one row.
+
+A command is added by a row here and two functions in its module, named for it with `_` for blanks
+and dashes: `image_inspect_parser()` gives its arguments, `image_inspect_command(given)` does it and
+gives the exit code. Help and completion come from the same. A module is imported when one of its
+commands is asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    from fastbox.cli._arguments import Given, Parser
+
+# Command: its module in fastbox.cli, and what it does. `run` is read without argparse.
+VERBS = {
+    "run": ("_run", "Run a program in a new container"),
+    "images": ("_images", "List images"),
+    "import": ("_images", "Make an image from a root filesystem archive"),
+    "rmi": ("_images", "Remove images"),
+    "version": ("_system", "Show the version"),
+}
+# Docker's longer words for the same.
+ALIASES = {
+    "container run": "run",
+    "image import": "import",
+    "image list": "images",
+    "image ls": "images",
+    "image rm": "rmi",
+    "image remove": "rmi",
+}
+
+
+def find(words: list[str]) -> tuple[str, list[str]] | None:
+    """The command that the words begin with, and what comes after it."""
+    for count in (2, 1):
+        name = " ".join(words[:count])
+        name = ALIASES.get(name, name)
+        if len(words) >= count and name in VERBS:
+            return name, words[count:]
+    return None
+
+
+def parser(verb: str) -> Parser:
+    """The arguments of a command other than `run`."""
+    make: Callable[[], Parser] = getattr(_module(verb), f"{_name(verb)}_parser")
+    return make()
+
+
+def command(verb: str) -> Callable[[Given], int]:
+    """What does a command other than `run`."""
+    found: Callable[[Given], int] = getattr(_module(verb), f"{_name(verb)}_command")
+    return found
+
+
+def _module(verb: str) -> ModuleType:
+    return import_module(f"fastbox.cli.{VERBS[verb][0]}")
+
+
+def _name(verb: str) -> str:
+    return verb.replace(" ", "_").replace("-", "_")

@@ -36,9 +36,21 @@ pub const DUMPABLE: Slot = Slot(17);
 pub const MEMORY: Slot = Slot(18);
 /// The host's proc.
 pub const PROC: Slot = Slot(19);
-/// cgroup v1: directories, and the path of `tasks` in each.
-pub const CGROUP_DIRS: [Slot; 5] = [Slot(20), Slot(21), Slot(22), Slot(23), Slot(24)];
-pub const CGROUP_TASKS: [Slot; 5] = [Slot(25), Slot(26), Slot(27), Slot(28), Slot(29)];
+/// cgroup v1: a directory for each hierarchy, as many as there are controllers, and the path of `tasks` in each.
+pub const CGROUP_DIRS: [Slot; 11] = [
+    Slot(20),
+    Slot(21),
+    Slot(22),
+    Slot(23),
+    Slot(24),
+    Slot(25),
+    Slot(26),
+    Slot(27),
+    Slot(28),
+    Slot(29),
+    Slot(30),
+];
+pub const CGROUP_TASKS: Slot = Slot(237);
 
 /// An ordinary user's containers, which no hierarchy of version 1 is open to: the clone_args of the second clone,
 /// pipes whose ends inside are given to the container's user, the tmpfs on which the root is put together, and

@@ -101,9 +101,9 @@ impl Host {
         places
             .iter()
             .map(|place| {
-                let dir = fs::read_link(format!("/proc/self/fd/{}", place.dir.as_raw_fd()))
+                let dir = fs::read_link(format!("/proc/self/fd/{}", place.as_raw_fd()))
                     .expect("directory");
-                dir.join(format!("{}{container}/{file}", place.prefix))
+                dir.join(format!("{container}/{file}"))
             })
             .collect()
     }
@@ -612,8 +612,7 @@ fn costs() {
                 // This thread, alone, into the group and out of it again.
                 step(1, &mut || {
                     for place in &places {
-                        let path = format!("{}{}/tasks", place.prefix, id(n));
-                        write_zero(place.dir, &path);
+                        write_zero(*place, &format!("{}/tasks", id(n)));
                     }
                 });
                 // Back to the root of each hierarchy.

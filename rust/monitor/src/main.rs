@@ -4,14 +4,14 @@
 //! `fastbox-monitor watch --owner DIR --root DIR --run DIR`, started by the caller itself. It leaves the caller's
 //! session at once. Exit status of the process that was started: 0, or 2 with a line on stderr for wrong arguments.
 use std::ffi::OsString;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use fastbox_engine::container::cgroup::Driver;
-use fastbox_engine::owner::{Meeting, Outcome, clean, open_process};
+use fastbox_engine::owner::{Meeting, Outcome, StateError, clean, has_traces, open_process, sweep};
 use fastbox_engine::paths::Paths;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -75,17 +75,30 @@ fn run(watch: &Watch) -> Result<(), Box<dyn std::error::Error>> {
     // cleaned up even then. Nobody else has business with this process, and SIGKILL still works.
     SigSet::all().thread_block()?;
     let paths = Paths::at(&watch.root, &watch.run)?;
-    if wait(&paths, watch)? {
-        clean_up(&paths, &watch.owner)?;
+    let process = open_process(&paths, &watch.owner)?;
+    if let Some(process) = &process
+        && !wait(&paths, watch, process)?
+    {
+        return Ok(());
     }
+    persist(
+        |driver| match clean(&paths, driver, &watch.owner, Meeting::Wait)? {
+            // Its directory may have been removed under it, and what carries its id be there all the same.
+            Outcome::Gone if process.is_some() => sweep(&paths, driver, &watch.owner),
+            // The others cannot be: it waits for other cleaners, and the caller has ended.
+            Outcome::Gone | Outcome::Lives | Outcome::Busy => Ok(()),
+        },
+    )?;
     Ok(())
 }
 
-/// Waits for the caller's end: true. False: the owner's directory is gone first, so there is nothing to clean.
-fn wait(paths: &Paths, watch: &Watch) -> Result<bool, Box<dyn std::error::Error>> {
-    let Some(process) = open_process(paths, &watch.owner)? else {
-        return Ok(true);
-    };
+/// Waits for the caller's end: true. False: the owner's directory is gone first and nothing else of it is there, so
+/// there is nothing to clean.
+fn wait(
+    paths: &Paths,
+    watch: &Watch,
+    process: &OwnedFd,
+) -> Result<bool, Box<dyn std::error::Error>> {
     let pid_file = watch.dir.join("pid");
     // The file goes before the directory does, and its removal is told at once even while the directory is open.
     let changes = told_of_removal(&watch.dir);
@@ -111,7 +124,12 @@ fn wait(paths: &Paths, watch: &Watch) -> Result<bool, Box<dyn std::error::Error>
             Some(Err(errno)) => return Err(errno.into()),
         }
     }
-    Ok(false)
+    if !has_traces(paths, &Driver::probe(), &watch.owner) {
+        return Ok(false);
+    }
+    // Removed by somebody else: the caller does not know, and goes on.
+    while poll(&mut fds[..1], PollTimeout::NONE) == Err(Errno::EINTR) {}
+    Ok(true)
 }
 
 fn told_of_removal(dir: &Path) -> Option<Inotify> {
@@ -121,16 +139,14 @@ fn told_of_removal(dir: &Path) -> Option<Inotify> {
     Some(changes)
 }
 
-fn clean_up(paths: &Paths, owner: &str) -> Result<(), Box<dyn std::error::Error>> {
+/// Goes on trying to clean up, for [`CLEAN_FOR`].
+fn persist(clean: impl Fn(&Driver) -> Result<(), StateError>) -> Result<(), StateError> {
     let until = Instant::now() + CLEAN_FOR;
     let mut pause = Duration::from_millis(20);
     loop {
-        match clean(paths, &Driver::probe(), owner, Meeting::Wait) {
-            Ok(Outcome::Gone) => return Ok(()),
-            Err(error) if Instant::now() >= until => return Err(error.into()),
-            // Neither can be: it waits for other cleaners, and the caller has ended.
-            Ok(Outcome::Lives | Outcome::Busy) => return Ok(()),
-            Err(_) => sleep(pause),
+        match clean(&Driver::probe()) {
+            Err(_) if Instant::now() < until => sleep(pause),
+            done => return done,
         }
         pause = (pause * 2).min(Duration::from_secs(5));
     }

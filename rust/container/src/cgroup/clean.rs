@@ -16,6 +16,7 @@ use super::controller::Controller;
 use super::driver::Driver;
 use super::error::CgroupError;
 use super::owner::{OWN_DEVICES, TOP};
+use super::parent::Parent;
 use super::steps::{check_name, open_dir, system};
 use super::tree;
 
@@ -38,6 +39,12 @@ pub struct Cleaned {
 /// Takes at most about five seconds; what has no such groups costs one look per hierarchy.
 #[must_use]
 pub fn clean_owner(driver: &Driver, owner: &str) -> Cleaned {
+    clean_owner_below(driver, owner, &[Parent::default()])
+}
+
+/// The same below each of these parents.
+#[must_use]
+pub fn clean_owner_below(driver: &Driver, owner: &str, parents: &[Parent]) -> Cleaned {
     let mut cleaned = Cleaned::default();
     if let Err(error) = check_name(owner) {
         cleaned.left.push(error);
@@ -45,9 +52,12 @@ pub fn clean_owner(driver: &Driver, owner: &str) -> Cleaned {
     }
     let mut trees: Vec<(OwnedFd, PathBuf, Vec<u8>)> = Vec::new();
     for hierarchy in driver.hierarchies() {
-        let mut names = vec![format!("{TOP}/{owner}")];
-        if hierarchy.controllers.contains(Controller::Devices) && !driver.is_v2() {
-            names.push(format!("{TOP}/{owner}{OWN_DEVICES}"));
+        let mut names = Vec::new();
+        for parent in parents {
+            names.push(parent.below(&format!("{TOP}/{owner}")));
+            if hierarchy.controllers.contains(Controller::Devices) && !driver.is_v2() {
+                names.push(parent.below(&format!("{TOP}/{owner}{OWN_DEVICES}")));
+            }
         }
         for name in names {
             match open_dir(AT_FDCWD, hierarchy.base.as_os_str().as_bytes()) {

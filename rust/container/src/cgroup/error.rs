@@ -76,6 +76,14 @@ pub enum CgroupError {
         /// The name as given.
         name: String,
     },
+    /// A path that cannot be the parent of a container's groups.
+    #[error("{path:?} cannot be a cgroup parent: {why}")]
+    Parent {
+        /// The path as given.
+        path: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// The host gives no usable hierarchy at all, and a limit needs one.
     #[error("no {} controller: {why}", controller.v1_name())]
     NoController {

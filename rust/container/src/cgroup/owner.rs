@@ -1,10 +1,11 @@
 //! The groups of one owner, and in them those of its containers. The hot path: a handful of system calls each,
 //! relative to directory fds, so that a spawner without /sys in its mount namespace can do them.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
@@ -16,10 +17,11 @@ use super::devices::{self, DeviceList};
 use super::driver::Driver;
 use super::error::CgroupError;
 use super::limits::{Limits, Write};
+use super::parent::Parent;
 use super::reader::Reader;
 use super::steps::{
-    MODE, at, attach_devices, check_name, fill_cpuset, make_dir, open_dir, refused, remove_busy,
-    system, write_devices,
+    MODE, at, attach_devices, check_name, fill_cpuset, inherit_cpuset, make_dir, open_dir, refused,
+    remove_busy, system, write_devices,
 };
 use super::tree;
 
@@ -28,26 +30,19 @@ pub(super) const TOP: &str = "fastbox";
 /// What an owner's second group in a v1 devices hierarchy has behind its name. A v1 group can only allow what
 /// its parent allows, so containers with a device list of their own lie in one that allows everything.
 pub(super) const OWN_DEVICES: &str = ".devices";
-
-/// Where a container's group is to be found: at `prefix` + container, relative to `dir`.
-#[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
-    /// A directory fd (O_PATH), open as long as the owner's group.
-    pub dir: BorrowedFd<'a>,
-    /// Empty, or a path that ends with a slash. For every default hierarchy it is empty: `dir` is the owner's.
-    pub prefix: &'a str,
-}
+/// How often to begin again where another owner, the last one there, takes the directory of ours away meanwhile.
+const ATTEMPTS: usize = 16;
 
 /// How a child comes into its container's groups.
 #[derive(Clone, Debug)]
 pub enum Join<'a> {
     /// There are no groups.
     None,
-    /// v1 and hybrid: the child itself opens `<prefix><container>/tasks` in each place and writes "0". (Writing
+    /// v1 and hybrid: the child itself opens `<container>/tasks` in each directory and writes "0". (Writing
     /// another process's pid takes milliseconds.)
-    V1(Vec<Place<'a>>),
-    /// v2: clone3 with CLONE_INTO_CGROUP and the container's directory, or "0" into its `cgroup.procs`.
-    V2(Place<'a>),
+    V1(Vec<BorrowedFd<'a>>),
+    /// v2: clone3 with CLONE_INTO_CGROUP and the container's directory below this, or "0" into its `cgroup.procs`.
+    V2(BorrowedFd<'a>),
 }
 
 /// One hierarchy, opened.
@@ -55,21 +50,23 @@ pub(super) struct Branch {
     pub(super) controllers: Controllers,
     pub(super) base_path: PathBuf,
     pub(super) base: OwnedFd,
-    /// The owner's directory, for hierarchies every container uses.
-    owner: Option<OwnedFd>,
-    /// Whether the owner's directory exists; for the others it is made with the first container that needs it.
-    made: AtomicBool,
+    /// The owner's directory: there from the start in hierarchies that every container uses, in others from the first
+    /// container on that needs it.
+    owner: OnceLock<OwnedFd>,
 }
 
-/// `fastbox/<owner>` in every usable hierarchy. Dropping it leaves the groups: [`super::clean_owner`] removes them.
+/// `[<parent>/]fastbox/<owner>` in every usable hierarchy. Dropping it leaves the groups: [`super::clean_owner`]
+/// removes them.
 pub struct OwnerGroup {
     v2: bool,
-    owner_prefix: String,
-    devices_prefix: String,
+    owner: String,
+    parent: Parent,
+    /// The owner's directory, relative to each hierarchy's base.
+    dir: String,
     branches: Vec<Branch>,
     /// v2: controllers handed down to the containers so far.
     enabled: AtomicU16,
-    own_devices_made: AtomicBool,
+    own_devices: OnceLock<OwnedFd>,
 }
 
 impl OwnerGroup {
@@ -80,54 +77,104 @@ impl OwnerGroup {
     /// Whatever the kernel refuses; what was made stays and is removed by [`super::clean_owner`].
     pub fn create(driver: &Driver, owner: &str) -> Result<OwnerGroup, CgroupError> {
         check_name(owner)?;
-        let mut group = OwnerGroup {
-            v2: driver.is_v2(),
-            owner_prefix: format!("{TOP}/{owner}/"),
-            devices_prefix: format!("{TOP}/{owner}{OWN_DEVICES}/"),
-            branches: Vec::with_capacity(driver.hierarchies().len()),
-            enabled: AtomicU16::new(0),
-            own_devices_made: AtomicBool::new(false),
-        };
-        let defaults = Controllers::of(&Controller::DEFAULTS);
-        for hierarchy in driver.hierarchies() {
+        let branches = driver.hierarchies().iter().map(|hierarchy| {
             let base = open_dir(AT_FDCWD, hierarchy.base.as_os_str().as_bytes())
                 .map_err(|errno| system("open", hierarchy.base.clone(), errno))?;
-            let mut branch = Branch {
+            Ok(Branch {
                 controllers: hierarchy.controllers,
                 base_path: hierarchy.base.clone(),
                 base,
-                owner: None,
-                made: AtomicBool::new(false),
-            };
-            if hierarchy.controllers.meets(defaults) {
-                group.make_owner(&branch)?;
-                let path = group.owner_dir();
-                branch.owner = Some(
-                    open_dir(branch.base.as_fd(), path.as_bytes())
-                        .map_err(|errno| system("open", branch.base_path.join(path), errno))?,
-                );
+                owner: OnceLock::new(),
+            })
+        });
+        let branches = branches.collect::<Result<_, _>>()?;
+        OwnerGroup::below_bases(driver.is_v2(), owner, Parent::default(), branches)
+    }
+
+    /// The same owner's groups below another directory, which [`super::make_parent`] has made.
+    ///
+    /// # Errors
+    /// As [`OwnerGroup::create`].
+    pub fn below(&self, parent: &Parent) -> Result<OwnerGroup, CgroupError> {
+        let branches = self.branches.iter().map(|branch| {
+            let base = open_dir(branch.base.as_fd(), b".")
+                .map_err(|errno| system("open", branch.base_path.clone(), errno))?;
+            Ok(Branch {
+                controllers: branch.controllers,
+                base_path: branch.base_path.clone(),
+                base,
+                owner: OnceLock::new(),
+            })
+        });
+        let branches = branches.collect::<Result<_, _>>()?;
+        OwnerGroup::below_bases(self.v2, &self.owner, parent.clone(), branches)
+    }
+
+    fn below_bases(
+        v2: bool,
+        owner: &str,
+        parent: Parent,
+        branches: Vec<Branch>,
+    ) -> Result<OwnerGroup, CgroupError> {
+        let group = OwnerGroup {
+            v2,
+            owner: owner.to_owned(),
+            dir: parent.below(&format!("{TOP}/{owner}")),
+            parent,
+            branches,
+            enabled: AtomicU16::new(0),
+            own_devices: OnceLock::new(),
+        };
+        let defaults = Controllers::of(&Controller::DEFAULTS);
+        for branch in &group.branches {
+            if branch.controllers.meets(defaults) {
+                group.make_owner(branch)?;
             }
-            group.branches.push(branch);
         }
-        if group.v2 {
+        if v2 {
             group.hand_down(defaults)?;
         }
         group.set_devices()?;
         Ok(group)
     }
 
-    fn owner_dir(&self) -> &str {
-        self.owner_prefix.trim_end_matches('/')
+    /// The owner's directory in one hierarchy; the same again where it is made already.
+    fn make_owner(&self, branch: &Branch) -> Result<(), CgroupError> {
+        if branch.owner.get().is_some() {
+            return Ok(());
+        }
+        let made = self.make_in_ours(branch, &self.dir)?;
+        // Made by two threads at once, it is the same directory.
+        let _ = branch.owner.set(made);
+        Ok(())
     }
 
-    fn make_owner(&self, branch: &Branch) -> Result<(), CgroupError> {
-        make_dir(branch, TOP)?;
-        if branch.controllers.contains(Controller::Cpuset) && !self.v2 {
-            fill_cpuset(branch)?;
+    /// A directory in ours, which another owner may take away as long as it is empty.
+    fn make_in_ours(&self, branch: &Branch, dir: &str) -> Result<OwnedFd, CgroupError> {
+        let top = self.parent.below(TOP);
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let made = make_dir(branch, &top)
+                .and_then(|()| {
+                    if branch.controllers.contains(Controller::Cpuset) && !self.v2 {
+                        fill_cpuset(branch.base.as_fd(), &branch.base_path, &top)?;
+                        inherit_cpuset(branch, &top)?;
+                    }
+                    make_dir(branch, dir)
+                })
+                .and_then(|()| {
+                    open_dir(branch.base.as_fd(), dir.as_bytes())
+                        .map_err(|errno| system("open", branch.base_path.join(dir), errno))
+                });
+            match made {
+                Err(CgroupError::System {
+                    errno: Errno::ENOENT,
+                    ..
+                }) if attempt < ATTEMPTS => {}
+                made => return made,
+            }
         }
-        make_dir(branch, self.owner_dir())?;
-        branch.made.store(true, Ordering::Release);
-        Ok(())
     }
 
     /// v2: enables controllers on the way from the base to the containers.
@@ -142,10 +189,13 @@ impl OwnerGroup {
         }
         let text = lacking.enable_text();
         if !text.is_empty() {
-            for dir in ["", "fastbox/", &self.owner_prefix] {
-                let file = format!("{dir}cgroup.subtree_control");
+            let ends = self.dir.match_indices('/').map(|(end, _)| end);
+            let ends = std::iter::once(0).chain(ends).chain([self.dir.len()]);
+            for dir in ends.map(|end| &self.dir[..end]) {
+                let file = format!("{dir}/cgroup.subtree_control");
+                let file = file.trim_start_matches('/');
                 tree::put(branch.base.as_fd(), file.as_bytes(), &text)
-                    .map_err(|errno| refused(branch.base_path.join(&file), &text, errno))?;
+                    .map_err(|errno| refused(branch.base_path.join(file), &text, errno))?;
             }
         }
         self.enabled.fetch_or(lacking.bits(), Ordering::AcqRel);
@@ -162,7 +212,7 @@ impl OwnerGroup {
         let Some(branch) = self.branch(Controller::Devices) else {
             return Ok(());
         };
-        let dir = self.owner_dir();
+        let dir = &self.dir;
         if self.v2 {
             attach_devices(branch, dir, &DeviceList::Docker)
         } else {
@@ -174,43 +224,44 @@ impl OwnerGroup {
         }
     }
 
-    /// The places of the hierarchies that `limits` needs.
-    fn places<'a>(&'a self, limits: &Limits) -> impl Iterator<Item = (&'a Branch, Place<'a>)> {
+    /// The hierarchies that `limits` needs.
+    fn needed<'a>(&'a self, limits: &Limits) -> impl Iterator<Item = &'a Branch> {
         let needed = limits.needed;
-        let own_devices = !self.v2 && limits.devices != DeviceList::Docker;
         self.branches
             .iter()
             .filter(move |branch| self.v2 || branch.controllers.meets(needed))
-            .map(move |branch| {
-                let devices = branch.controllers.contains(Controller::Devices);
-                (branch, self.place(branch, own_devices && devices))
-            })
     }
 
-    fn place<'a>(&'a self, branch: &'a Branch, own_devices: bool) -> Place<'a> {
-        match &branch.owner {
-            Some(owner) if !own_devices => Place {
-                dir: owner.as_fd(),
-                prefix: "",
-            },
-            _ => Place {
-                dir: branch.base.as_fd(),
-                prefix: if own_devices {
-                    &self.devices_prefix
-                } else {
-                    &self.owner_prefix
-                },
-            },
-        }
+    /// The directories in which a container with these limits has its groups. They are there once
+    /// [`OwnerGroup::prepare`] has been called for such limits.
+    fn places<'a>(&'a self, limits: &Limits) -> impl Iterator<Item = (&'a Branch, BorrowedFd<'a>)> {
+        let own_devices = !self.v2 && limits.devices != DeviceList::Docker;
+        self.needed(limits).filter_map(move |branch| {
+            let devices = own_devices && branch.controllers.contains(Controller::Devices);
+            Some((branch, self.place(branch, devices)?))
+        })
     }
 
-    fn path(&self, branch: &Branch, place: &Place<'_>, container: &str) -> PathBuf {
-        let prefix = if place.prefix.is_empty() {
-            &self.owner_prefix
+    fn place<'a>(&'a self, branch: &'a Branch, own_devices: bool) -> Option<BorrowedFd<'a>> {
+        let place = if own_devices {
+            &self.own_devices
         } else {
-            place.prefix
+            &branch.owner
         };
-        branch.base_path.join(prefix).join(container)
+        place.get().map(AsFd::as_fd)
+    }
+
+    fn path(&self, branch: &Branch, place: BorrowedFd<'_>, container: &str) -> PathBuf {
+        let own_devices = self.own_devices.get().map(AsRawFd::as_raw_fd);
+        let suffix = if own_devices == Some(place.as_raw_fd()) {
+            OWN_DEVICES
+        } else {
+            ""
+        };
+        branch
+            .base_path
+            .join(format!("{}{suffix}", self.dir))
+            .join(container)
     }
 
     /// What the first container with such limits needs of the owner's groups.
@@ -218,17 +269,15 @@ impl OwnerGroup {
         if self.v2 {
             return self.hand_down(limits.needed);
         }
-        for branch in &self.branches {
-            if branch.controllers.meets(limits.needed) && !branch.made.load(Ordering::Acquire) {
-                self.make_owner(branch)?;
-            }
+        for branch in self.needed(limits) {
+            self.make_owner(branch)?;
         }
         if limits.devices != DeviceList::Docker
-            && !self.own_devices_made.load(Ordering::Acquire)
+            && self.own_devices.get().is_none()
             && let Some(branch) = self.branch(Controller::Devices)
         {
-            make_dir(branch, self.devices_prefix.trim_end_matches('/'))?;
-            self.own_devices_made.store(true, Ordering::Release);
+            let made = self.make_in_ours(branch, &format!("{}{OWN_DEVICES}", self.dir))?;
+            let _ = self.own_devices.set(made);
         }
         Ok(())
     }
@@ -242,11 +291,11 @@ impl OwnerGroup {
         self.prepare(limits)?;
         let mut path = Vec::with_capacity(192);
         for (branch, place) in self.places(limits) {
-            let made = mkdirat(place.dir, at(&mut path, &place, container, ""), MODE);
+            let made = mkdirat(place, at(&mut path, container, ""), MODE);
             if let Err(errno) = made {
                 // What is there already is another's.
                 self.undo(container, limits, Some(branch));
-                return Err(system("make", self.path(branch, &place, container), errno));
+                return Err(system("make", self.path(branch, place, container), errno));
             }
         }
         self.fill(container, limits, &mut path)
@@ -261,8 +310,8 @@ impl OwnerGroup {
             }
             // The error that led here is the one to report.
             let _ = unlinkat(
-                place.dir,
-                at(&mut path, &place, container, ""),
+                place,
+                at(&mut path, container, ""),
                 UnlinkatFlags::RemoveDir,
             );
         }
@@ -278,13 +327,10 @@ impl OwnerGroup {
             && let Some(branch) = self.branch(Controller::Devices)
         {
             if self.v2 {
-                attach_devices(
-                    branch,
-                    &format!("{}{container}", self.owner_prefix),
-                    &limits.devices,
-                )?;
+                let dir = format!("{}/{container}", self.dir);
+                attach_devices(branch, &dir, &limits.devices)?;
             } else {
-                let dir = format!("{}{container}", self.devices_prefix);
+                let dir = format!("{}{OWN_DEVICES}/{container}", self.dir);
                 write_devices(branch, &dir, &limits.devices)?;
             }
         }
@@ -304,13 +350,16 @@ impl OwnerGroup {
         wanted: &Write,
         path: &mut Vec<u8>,
     ) -> Result<(), CgroupError> {
-        let place = self.place(branch, false);
+        // Made by prepare().
+        let Some(place) = self.place(branch, false) else {
+            return Ok(());
+        };
         for (file, value) in &wanted.choices {
-            match tree::put(place.dir, at(path, &place, container, file), value) {
+            match tree::put(place, at(path, container, file), value) {
                 Ok(()) => return Ok(()),
                 Err(Errno::ENOENT) => {}
                 Err(errno) => {
-                    let file = self.path(branch, &place, container).join(file);
+                    let file = self.path(branch, place, container).join(file);
                     return Err(refused(file, value, errno));
                 }
             }
@@ -319,7 +368,7 @@ impl OwnerGroup {
             return Ok(());
         }
         Err(CgroupError::NoFile {
-            path: self.path(branch, &place, container),
+            path: self.path(branch, place, container),
             files: wanted
                 .choices
                 .iter()
@@ -332,18 +381,28 @@ impl OwnerGroup {
         })
     }
 
-    /// How a child of a container with these limits joins; the same for every container, so a Plan asks once.
+    /// How a child of a container with these limits joins, once its groups are made.
     #[must_use]
     pub fn join(&self, limits: &Limits) -> Join<'_> {
         let mut places = self.places(limits).map(|(_, place)| place);
         if self.v2 {
             return places.next().map_or(Join::None, Join::V2);
         }
-        let places: Vec<Place<'_>> = places.collect();
+        let places: Vec<_> = places.collect();
         if places.is_empty() {
             Join::None
         } else {
             Join::V1(places)
+        }
+    }
+
+    /// How many groups the child of a container with these limits joins by itself: those of [`Join::V1`].
+    #[must_use]
+    pub fn joins(&self, limits: &Limits) -> usize {
+        if self.v2 {
+            0
+        } else {
+            self.needed(limits).count()
         }
     }
 
@@ -357,12 +416,12 @@ impl OwnerGroup {
         let mut path = Vec::with_capacity(192);
         let mut first = None;
         for (branch, place) in self.all_places() {
-            let group = at(&mut path, &place, container, "");
-            match unlinkat(place.dir, group, UnlinkatFlags::RemoveDir) {
+            let group = at(&mut path, container, "");
+            match unlinkat(place, group, UnlinkatFlags::RemoveDir) {
                 Ok(()) | Err(Errno::ENOENT) => {}
                 Err(_) => {
-                    let whole = self.path(branch, &place, container);
-                    first = first.or(remove_busy(place.dir, group, whole).err());
+                    let whole = self.path(branch, place, container);
+                    first = first.or(remove_busy(place, group, whole).err());
                 }
             }
         }
@@ -370,18 +429,15 @@ impl OwnerGroup {
     }
 
     /// Every place in which a group of a container may lie.
-    fn all_places(&self) -> impl Iterator<Item = (&Branch, Place<'_>)> {
-        let own_devices = self.own_devices_made.load(Ordering::Acquire);
-        let made = |branch: &&Branch| branch.made.load(Ordering::Acquire);
-        let more = self
-            .branch(Controller::Devices)
-            .filter(|_| own_devices)
-            .map(|branch| (branch, self.place(branch, true)));
+    fn all_places(&self) -> impl Iterator<Item = (&Branch, BorrowedFd<'_>)> {
+        let own_devices = self.branch(Controller::Devices).and_then(|branch| {
+            let place = self.place(branch, true)?;
+            Some((branch, place))
+        });
         self.branches
             .iter()
-            .filter(made)
-            .map(|branch| (branch, self.place(branch, false)))
-            .chain(more)
+            .filter_map(|branch| Some((branch, self.place(branch, false)?)))
+            .chain(own_devices)
     }
 
     /// Reads and kills by absolute path, for a thread that sees the cgroup file systems.
@@ -390,7 +446,7 @@ impl OwnerGroup {
         Reader::new(
             self.v2,
             self.all_places()
-                .map(|(branch, place)| (branch.controllers, self.path(branch, &place, container)))
+                .map(|(branch, place)| (branch.controllers, self.path(branch, place, container)))
                 .collect(),
         )
     }

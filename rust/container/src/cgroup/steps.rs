@@ -1,7 +1,7 @@
 //! The single steps that the owner's groups are made of.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use nix::unistd::write;
 
 use super::devices::DeviceList;
 use super::error::CgroupError;
-use super::owner::{Branch, Place, TOP};
+use super::owner::Branch;
 use super::{device_program, tree};
 
 /// Groups are readable by all, as the kernel's own are.
@@ -47,15 +47,9 @@ pub(super) fn check_name(name: &str) -> Result<(), CgroupError> {
     Ok(())
 }
 
-/// `<prefix><container>[/<file>]` in the buffer `path`, which is used again from step to step.
-pub(super) fn at<'b>(
-    path: &'b mut Vec<u8>,
-    place: &Place<'_>,
-    container: &str,
-    file: &str,
-) -> &'b [u8] {
+/// `<container>[/<file>]` in the buffer `path`, which is used again from step to step.
+pub(super) fn at<'b>(path: &'b mut Vec<u8>, container: &str, file: &str) -> &'b [u8] {
     path.clear();
-    path.extend_from_slice(place.prefix.as_bytes());
     path.extend_from_slice(container.as_bytes());
     if !file.is_empty() {
         path.push(b'/');
@@ -76,28 +70,37 @@ pub(super) fn make_dir(branch: &Branch, path: &str) -> Result<(), CgroupError> {
     }
 }
 
-/// A new v1 cpuset is empty and takes no process. Ours gets all that its parent has, and from then on the kernel
-/// fills those below it as they are made.
-pub(super) fn fill_cpuset(branch: &Branch) -> Result<(), CgroupError> {
-    let base = branch.base.as_fd();
+/// A new v1 cpuset is empty and takes no process: `dir` gets all that the group above it has.
+pub(super) fn fill_cpuset(
+    base: BorrowedFd<'_>,
+    base_path: &Path,
+    dir: &str,
+) -> Result<(), CgroupError> {
+    let above = dir.rsplit_once('/').map_or("", |(above, _)| above);
     for file in ["cpuset.cpus", "cpuset.mems"] {
-        let own = format!("{TOP}/{file}");
-        if read_line(branch, &own)?.is_empty() {
-            let value = read_line(branch, file)?;
+        let own = format!("{dir}/{file}");
+        if read_line(base, base_path, &own)?.is_empty() {
+            let from = format!("{above}/{file}");
+            let value = read_line(base, base_path, from.trim_start_matches('/'))?;
             tree::put(base, own.as_bytes(), &value)
-                .map_err(|errno| refused(branch.base_path.join(&own), &value, errno))?;
+                .map_err(|errno| refused(base_path.join(&own), &value, errno))?;
         }
     }
-    let clone = format!("{TOP}/cgroup.clone_children");
-    tree::put(base, clone.as_bytes(), "1")
-        .map_err(|errno| refused(branch.base_path.join(&clone), "1", errno))
+    Ok(())
 }
 
-fn read_line(branch: &Branch, file: &str) -> Result<String, CgroupError> {
+/// From now on the kernel fills the cpusets below `dir` as they are made.
+pub(super) fn inherit_cpuset(branch: &Branch, dir: &str) -> Result<(), CgroupError> {
+    let file = format!("{dir}/cgroup.clone_children");
+    tree::put(branch.base.as_fd(), file.as_bytes(), "1")
+        .map_err(|errno| refused(branch.base_path.join(&file), "1", errno))
+}
+
+fn read_line(base: BorrowedFd<'_>, base_path: &Path, file: &str) -> Result<String, CgroupError> {
     let mut buffer = [0; 4096];
-    let got = tree::open(branch.base.as_fd(), file.as_bytes(), OFlag::O_RDONLY)
+    let got = tree::open(base, file.as_bytes(), OFlag::O_RDONLY)
         .and_then(|opened| nix::unistd::read(opened.as_fd(), &mut buffer))
-        .map_err(|errno| system("read", branch.base_path.join(file), errno))?;
+        .map_err(|errno| system("read", base_path.join(file), errno))?;
     Ok(String::from_utf8_lossy(&buffer[..got]).trim().to_owned())
 }
 

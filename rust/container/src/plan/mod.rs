@@ -8,7 +8,7 @@ mod owned;
 mod process;
 mod rootfs;
 
-use crate::cgroup::{Driver, Join, Limits, OwnerGroup};
+use crate::cgroup::{Driver, Limits, OwnerGroup, Parent};
 use crate::error::PlanError;
 use crate::features::Features;
 use crate::security::caps::CapSet;
@@ -69,6 +69,8 @@ pub struct Choices {
     pub foreign: Vec<PathBuf>,
     /// What the kernel can do.
     pub features: Features,
+    /// Below which control group the container's own lie.
+    pub cgroup_parent: Parent,
 }
 
 /// A compiled document, ready to be launched many times.
@@ -85,6 +87,7 @@ pub struct Plan {
     /// A network namespace that the user namespace owns is made for each launch.
     pub(crate) own_network: bool,
     pub(crate) limits: Limits,
+    pub(crate) cgroup_parent: Parent,
     pub(crate) outside: Program,
     pub(crate) child: Program,
     pub(crate) process: Process,
@@ -202,7 +205,7 @@ impl Plan {
         let outside = compiler.outside(read_only);
         compiler.read_binds()?;
         compiler.enter_owned();
-        compiler.begin(group.map(|group| group.join(&limits)));
+        compiler.begin(group.map_or(0, |group| group.joins(&limits)));
         let early = compiler.is_early();
         let is_cgroup = |n: &LinuxNamespace| n.typ() == LinuxNamespaceType::Cgroup;
         if early {
@@ -238,6 +241,7 @@ impl Plan {
             namespaces,
             own_network,
             limits,
+            cgroup_parent: choices.cgroup_parent.clone(),
             outside,
             child: compiler.child.finish(),
             process,
@@ -289,21 +293,14 @@ impl Plan {
 
 impl Compiler<'_> {
     /// The child's first steps: it belongs to its groups before it does anything else.
-    fn begin(&mut self, join: Option<Join<'_>>) {
+    fn begin(&mut self, joins: usize) {
         let b = &mut self.child;
         b.label("start", "").die_with_parent().setsid().umask(0o022);
-        if let Some(Join::V1(places)) = join {
-            for (index, _) in places.iter().enumerate() {
-                let fd = b.slot();
-                b.label("join cgroup", format!("hierarchy {index}"));
-                b.open(
-                    Some(crate::slots::CGROUP_DIRS[index]),
-                    crate::slots::CGROUP_TASKS[index],
-                    1,
-                    fd,
-                );
-                b.write(fd, "0").close(fd).reuse_slots(fd);
-            }
+        for (index, dir) in crate::slots::CGROUP_DIRS.iter().take(joins).enumerate() {
+            let fd = b.slot();
+            b.label("join cgroup", format!("hierarchy {index}"));
+            b.open(Some(*dir), crate::slots::CGROUP_TASKS, 1, fd);
+            b.write(fd, "0").close(fd).reuse_slots(fd);
         }
     }
 

@@ -82,26 +82,24 @@ impl Start<'_> {
         request: &Request,
         plan: &Plan,
     ) -> Result<Option<OwnedFd>, ContainerError> {
-        let Some(group) = &self.shared.inside.group else {
+        let Some(group) = self.shared.inside.group_of(plan)? else {
             return Ok(None);
         };
         match group.join(&plan.limits) {
             Join::None => Ok(None),
             Join::V1(places) => {
-                for (index, place) in places.iter().enumerate() {
-                    launch.fd(slots::CGROUP_DIRS[index], place.dir);
-                    launch.string(
-                        slots::CGROUP_TASKS[index],
-                        text(&format!("{}{}/tasks", place.prefix, request.id)),
-                    );
+                for (slot, place) in slots::CGROUP_DIRS.iter().zip(places) {
+                    launch.fd(*slot, place);
                 }
+                let tasks = format!("{}/tasks", request.id);
+                launch.string(slots::CGROUP_TASKS, text(&tasks));
                 Ok(None)
             }
             Join::V2(place) => {
-                let path = format!("{}{}", place.prefix, request.id);
                 let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-                let dir = openat(place.dir, path.as_str(), flags, Mode::empty());
-                Ok(Some(dir.map_err(step("open cgroup", Path::new(&path)))?))
+                let dir = openat(place, request.id.as_str(), flags, Mode::empty());
+                let failed = step("open cgroup", Path::new(&request.id));
+                Ok(Some(dir.map_err(failed)?))
             }
         }
     }

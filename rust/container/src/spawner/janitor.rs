@@ -38,7 +38,8 @@ pub(super) fn clear(shared: &Shared, remains: Remains) {
     let inside = &shared.inside;
     drop(lock(&inside.held).remove(&remains.id));
     let mut clean = true;
-    if let Some(group) = &inside.group {
+    // Groups that could not be made have nothing in them.
+    if let Ok(Some(group)) = inside.group_of(&remains.plan) {
         clean &= group.remove(&remains.id).is_ok();
     }
     if remains.plan.has_disk_upper() {

@@ -16,7 +16,7 @@ mod start;
 mod timing;
 mod worker;
 
-use crate::cgroup::{Driver, OwnerGroup, Reader};
+use crate::cgroup::{CgroupError, Driver, OwnerGroup, Parent, Reader};
 use crate::error::ContainerError;
 use crate::features::Features;
 use crate::plan::Plan;
@@ -154,7 +154,9 @@ struct Inside {
     /// A pipe whose writing end nobody else has: its reader sees the end of this process.
     alive: (OwnedFd, OwnedFd),
     uppers: OwnedFd,
-    group: Option<OwnerGroup>,
+    group: Option<Arc<OwnerGroup>>,
+    /// The owner's groups below other parents.
+    groups_below: Mutex<HashMap<Parent, Arc<OwnerGroup>>>,
     features: Features,
     /// Whether this process's memory may be dumped; asked before the first child changes it for a moment.
     dumpable: bool,
@@ -217,12 +219,13 @@ impl Spawner {
 
     /// The owner's control groups, where there are any.
     pub fn group(&self) -> Option<&OwnerGroup> {
-        self.shared.inside.group.as_ref()
+        self.shared.inside.group.as_deref()
     }
 
-    /// Reads a container's counters.
-    pub fn reader(&self, id: &str) -> Option<Reader> {
-        self.group().map(|group| group.reader(id))
+    /// Reads the counters of a container that has been started.
+    pub fn reader(&self, plan: &Plan, id: &str) -> Option<Reader> {
+        let group = self.shared.inside.group_of(plan).ok().flatten();
+        group.map(|group| group.reader(id))
     }
 
     /// What the kernel can do.
@@ -394,6 +397,22 @@ impl Spawner {
         lock(&self.idle).push(worker);
         self.freed.notify_one();
         Ok((job, answer?.map(|(_, fds)| fds).unwrap_or_default()))
+    }
+}
+
+impl Inside {
+    /// The groups that a plan's containers have theirs in; made with its first container.
+    fn group_of(&self, plan: &Plan) -> Result<Option<Arc<OwnerGroup>>, CgroupError> {
+        let (Some(top), false) = (&self.group, plan.cgroup_parent.is_top()) else {
+            return Ok(self.group.clone());
+        };
+        let mut below = lock(&self.groups_below);
+        if let Some(group) = below.get(&plan.cgroup_parent) {
+            return Ok(Some(Arc::clone(group)));
+        }
+        let group = Arc::new(top.below(&plan.cgroup_parent)?);
+        below.insert(plan.cgroup_parent.clone(), Arc::clone(&group));
+        Ok(Some(group))
     }
 }
 

@@ -85,7 +85,7 @@ impl Start<'_> {
         let network = userns
             .filter(|_| self.plan.own_network)
             .map(|userns| network::begin(shared, userns));
-        if let Some(group) = &shared.inside.group {
+        if let Some(group) = shared.inside.group_of(self.plan)? {
             self.timed("cgroup", |start| {
                 Ok(group.make(&request.id, &start.plan.limits)?)
             })?;

@@ -112,8 +112,9 @@ fn settle_in(
         .map_err(failed("open the directory for uppers"))?,
         group: match config.driver.kind() {
             crate::cgroup::Kind::None => None,
-            _ => Some(OwnerGroup::create(&config.driver, &config.owner)?),
+            _ => Some(Arc::new(OwnerGroup::create(&config.driver, &config.owner)?)),
         },
+        groups_below: Mutex::new(HashMap::new()),
         features,
         dumpable: nix::sys::prctl::get_dumpable().unwrap_or(false),
         programs: namespaces::Programs::new(),

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 
-use fastbox_container::cgroup::{Driver, clean_owner};
+use fastbox_container::cgroup::{self, Driver, clean_owner};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
@@ -82,16 +82,31 @@ pub fn clean(
             owner: dir.clone(),
         })
     };
-    let cgroups = remove_cgroups(driver, owner);
-    let uppers = remove_tree(&paths.uppers(), owner);
+    let traces = sweep(paths, driver, owner);
     // It may have been killed while making them. (Without a pid file it is all gone already.)
     let unfinished = who.map_or(Ok(()), |who| {
         remove_tree(&paths.uppers(), &directory::unfinished(owner, &who))
     });
-    let names = names::remove_all(paths, owner);
-    killed.and(cgroups).and(uppers).and(unfinished).and(names)?;
+    killed.and(traces).and(unfinished)?;
     remove_dir(&dir)?;
     Ok(Outcome::Gone)
+}
+
+/// Kills and removes what carries the id of an owner that has ended, whether or not its directory is still there to say
+/// so: for who has seen its end. Somebody may remove a run directory while its owners live.
+///
+/// # Errors
+/// What could not be removed, the first of it.
+pub fn sweep(paths: &Paths, driver: &Driver, owner: &str) -> Result<(), StateError> {
+    let cgroups = remove_cgroups(driver, owner);
+    let uppers = remove_tree(&paths.uppers(), owner);
+    let names = names::remove_all(paths, owner);
+    cgroups.and(uppers).and(names)
+}
+
+/// Whether anything carries the id of an owner, besides its own directory and its names.
+pub fn has_traces(paths: &Paths, driver: &Driver, owner: &str) -> bool {
+    paths.uppers().join(owner).exists() || cgroup::owners(driver).iter().any(|name| name == owner)
 }
 
 /// The process that the owner's directory names, held by descriptor, for waiting for its end; none if it has ended

@@ -3,7 +3,7 @@
 //! An owner holds `<run>/owners/<id>`: a `pid` file that tells which process it is, and a `table` of its containers'
 //! processes. All that belongs to its ephemeral containers carries the owner's id in its name (cgroups, upper
 //! directories) or its content (names). So what a dead owner left can be told and removed by anyone: its watchdog
-//! ([`clean`]), or the next command ([`reconcile`]).
+//! ([`clean`], [`sweep`]), or the next command ([`reconcile`]).
 
 mod clean;
 mod directory;
@@ -15,8 +15,8 @@ mod reconcile;
 mod register;
 mod remove;
 
-pub use clean::{Meeting, Outcome, clean, open_process};
+pub use clean::{Meeting, Outcome, clean, has_traces, open_process, sweep};
 pub use error::StateError;
 pub use identity::Life;
 pub use reconcile::{Reconciled, reconcile};
-pub use register::{Owner, alive};
+pub use register::{Owner, alive, tag};

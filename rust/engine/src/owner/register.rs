@@ -187,7 +187,7 @@ fn make_table(path: &Path, who: &Identity) -> Result<Table, StateError> {
 
 /// The first six digits of the ids of owners in this run directory. Control groups of all run directories lie
 /// side by side and hold no file of ours: so one tells its own by name.
-pub(super) fn tag(paths: &Paths) -> String {
+pub fn tag(paths: &Paths) -> String {
     // FNV-1a, 64 bit: stable across builds, unlike the standard library's hasher.
     let path = fs::canonicalize(paths.run()).unwrap_or_else(|_| paths.run().to_owned());
     let hash = path

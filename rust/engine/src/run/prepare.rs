@@ -5,6 +5,7 @@ use super::skeleton::{self, Skeleton};
 use super::{EngineError, lock};
 use crate::compose::{self, ImageView, annotation, etc, host, sources};
 use crate::options::Checked;
+use fastbox_container::cgroup::Parent;
 use fastbox_container::plan::{Choices, Plan, Storage, Userns};
 use fastbox_image::Image;
 use oci_spec::runtime::{Capability, Spec};
@@ -155,6 +156,7 @@ impl Engine {
             },
             foreign: host_image.map_or(Vec::new(), |host| skeleton::sources(&host.mounts)),
             features: self.spawner.features(),
+            cgroup_parent: Parent::default(),
         };
         self.fit(spec, choices, options)
     }

@@ -134,7 +134,6 @@ impl Prepared {
             }
         };
         let opened: Vec<BorrowedFd<'_>> = opened.iter().map(AsFd::as_fd).collect();
-        let reader = engine.spawner.reader(&id);
         let asked = spawner::Request {
             id,
             args: request.args,
@@ -150,6 +149,7 @@ impl Prepared {
         };
         let began = Instant::now();
         let started = engine.spawner.launch(&self.plan, asked, range, &opened)?;
+        let reader = engine.spawner.reader(&self.plan, started.remains.id());
         Ok(Container::new(
             Arc::clone(self),
             started,

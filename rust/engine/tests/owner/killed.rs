@@ -164,6 +164,46 @@ fn a_clean_end_sends_the_watchdog_home() {
     place.assert_clean();
 }
 
+fn holds(pid: i32, what: &str) -> bool {
+    let fds = std::fs::read_dir(format!("/proc/{pid}/fd"));
+    fds.into_iter()
+        .flatten()
+        .flatten()
+        .any(|fd| std::fs::read_link(fd.path()).is_ok_and(|to| to.to_string_lossy().contains(what)))
+}
+
+#[test]
+fn the_watchdog_clears_groups_though_the_directories_were_removed_under_the_owner() {
+    if monitor().is_none() {
+        return;
+    }
+    for also_the_store in [false, true] {
+        let place = Place::new();
+        let mut victim = start_victim(&place, "grouped");
+        ready(&mut victim);
+        let owner = only_owner(&place);
+        let grouped = !no_groups_of(&owner);
+        // At its post it holds the owner's process: before, it could not tell a removed directory from a dead owner.
+        assert!(within(10, || place
+            .watchdogs()
+            .iter()
+            .any(|pid| holds(*pid, "pidfd") && holds(*pid, "inotify"))));
+        std::fs::remove_dir_all(place.paths.run()).unwrap();
+        if also_the_store {
+            std::fs::remove_dir_all(place.paths.root()).unwrap();
+        }
+        // Time to go home, which it must not.
+        sleep(Duration::from_millis(100));
+        assert_eq!(no_groups_of(&owner), !grouped);
+        assert_eq!(place.watchdogs().len(), 1);
+        victim.kill().unwrap();
+        victim.wait().unwrap();
+        assert!(within(10, || no_groups_of(&owner)));
+        assert!(within(10, || place.processes().is_empty()));
+        assert!(!place.paths.uppers().join(&owner).exists());
+    }
+}
+
 #[test]
 fn the_watchdog_is_no_child_and_nothing_like_one() {
     let Some(monitor) = monitor() else { return };

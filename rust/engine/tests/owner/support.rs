@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use fastbox_container::cgroup::{Driver, owners};
+use fastbox_engine::owner::tag;
 use fastbox_engine::paths::Paths;
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -34,12 +36,16 @@ impl Place {
         }
     }
 
-    /// Every entry of ours that is left.
+    /// Every entry of ours that is left, and every control group.
     pub fn left(&self) -> Vec<PathBuf> {
+        let tag = tag(&self.paths);
+        let groups = owners(&Driver::probe()).into_iter();
+        let groups = groups.filter(|owner| owner.starts_with(&tag));
         [self.paths.owners(), self.paths.names(), self.paths.uppers()]
             .iter()
             .flat_map(|dir| fs::read_dir(dir).unwrap())
             .map(|entry| entry.unwrap().path())
+            .chain(groups.map(|owner| Path::new("cgroup").join(owner)))
             .collect()
     }
 

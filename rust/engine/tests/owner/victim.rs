@@ -90,6 +90,7 @@ fn role() {
     match kind.to_str().unwrap() {
         "watched" => busy(&place, true),
         "unwatched" => busy(&place, false),
+        "grouped" => grouped(&place),
         "tidy" => tidy(&place),
         "contender" => contend(&place),
         "cleaner" => clean(&place),
@@ -128,6 +129,16 @@ fn busy(place: &Place, watched: bool) {
             sleeper.end();
         }
     }
+}
+
+/// Has groups and a directory for uppers, a watchdog, and rests.
+fn grouped(place: &Place) {
+    let owner = Owner::register(&place.paths).unwrap();
+    owner.start_watchdog(&monitor().unwrap()).unwrap();
+    owner.uppers().unwrap();
+    let _group = OwnerGroup::create(&Driver::probe(), owner.id()).unwrap();
+    tell("ready");
+    sleep(Duration::from_secs(1000));
 }
 
 /// Ends cleanly, its watchdog still there to see it, and then goes on living.

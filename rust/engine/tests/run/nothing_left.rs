@@ -1,6 +1,7 @@
 //! Whatever came of them, containers leave nothing: no group, mount, directory, namespace, open file or process.
 
 use crate::support::{IMAGE, Place, done, piped, place, within};
+use fastbox_container::cgroup::{Driver, Kind};
 use fastbox_engine::paths::Paths;
 use fastbox_engine::run::{Engine, Input};
 use std::collections::BTreeSet;
@@ -170,6 +171,46 @@ fn over_many_runs() {
         "{out}{}",
         String::from_utf8_lossy(&ended.stderr)
     );
+}
+
+/// A run directory may be removed before the watchdog of its owner gets to look for it.
+#[test]
+fn of_engines_whose_directories_go_first() {
+    let Some(on) = place() else { return };
+    let me = std::env::current_exe().unwrap();
+    let args = [
+        "--exact",
+        "nothing_left::left_alone",
+        "--ignored",
+        "--nocapture",
+    ];
+    let ended = std::process::Command::new(me).args(args).output().unwrap();
+    let out = String::from_utf8_lossy(&ended.stdout).into_owned();
+    let owners: Vec<&str> = out
+        .lines()
+        .filter_map(|line| line.strip_prefix("owner "))
+        .collect();
+    assert_eq!(owners.len(), 2, "{out}");
+    let groups = || fastbox_container::cgroup::owners(&Driver::probe());
+    let gone = || {
+        owners
+            .iter()
+            .all(|owner| !groups().iter().any(|name| name == owner))
+    };
+    assert!(within(Duration::from_secs(30), gone), "{owners:?}");
+    assert!(groups().contains(&owner(on)) || Driver::probe().kind() == Kind::None);
+}
+
+#[test]
+#[ignore = "started by another test"]
+fn left_alone() {
+    let Some(on) = place() else { return };
+    let place = own(on);
+    for place in [on, &place] {
+        place.sh(&[], "true");
+        println!("\nowner {}", owner(place));
+    }
+    fs::remove_dir_all(place.paths.run()).unwrap();
 }
 
 #[test]

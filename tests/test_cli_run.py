@@ -84,6 +84,12 @@ def test_no_command(busybox: str) -> None:
         (["--bogus"], 125, "unknown flag: --bogus"),
         (["-z", "IMAGE"], 125, "unknown shorthand flag"),
         (["-m"], 125, "flag needs an argument"),
+        (["-d", "IMAGE", "true"], 125, "-d, --detach cannot be had: a container lives as long"),
+        (
+            ["-p", "80:80", "IMAGE", "true"],
+            125,
+            '-p, --publish "80:80" cannot be had: there are no',
+        ),
         (["-m", "lots", "IMAGE", "true"], 125, 'invalid argument "lots" for "-m, --memory"'),
         (["--preset", "untrusted", "--network", "host", "IMAGE", "true"], 125, "conflicting"),
         (["no-such-image", "true"], 125, "no such image: no-such-image"),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import fastbox
 import pytest
-from fastbox.command import option_table
+from fastbox.command import option_table, refused_flags
 
 ROOT = Path(__file__).parents[1]
 
@@ -133,3 +133,11 @@ def test_types(call: str, kind: str, tmp_path: Path) -> None:
         found = re.search(r'Revealed type is "(.*)"', done.stdout)
         assert found, done.stdout
         assert found[1].endswith(kind)
+
+
+def test_flags_that_mean_nothing_here_are_no_options() -> None:
+    refused = {row["flag"]: row for row in refused_flags()}
+    assert not refused.keys() & {row["flag"] for row in option_table()}
+    assert refused["restart"]["accepted"] == ["", "no"]
+    with pytest.raises(fastbox.SpecError, match='publish "80:80" cannot be had'):
+        fastbox.prepare("host", publish="80:80")  # type: ignore[call-overload]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from fastbox._core import Completed, RunCommand
 
-__all__ = ["option_table", "parse_run", "pass_through"]
+__all__ = ["option_table", "parse_run", "pass_through", "refused_flags"]
 
 
 def option_table() -> list[dict[str, Any]]:
@@ -18,6 +18,14 @@ def option_table() -> list[dict[str, Any]]:
     import json  # for help alone: a run would feel it
 
     rows: list[dict[str, Any]] = json.loads(_core.option_table())
+    return rows
+
+
+def refused_flags() -> list[dict[str, Any]]:
+    """Docker's flags that mean nothing here: flag, short, takes_value, accepted values, and why."""
+    import json
+
+    rows: list[dict[str, Any]] = json.loads(_core.refused_flags())
     return rows
 
 

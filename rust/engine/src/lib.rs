@@ -1,6 +1,7 @@
 //! The engine: options to a document, the store and the run directory, owners, and containers that run.
 
 pub mod compose;
+mod nearest;
 pub mod options;
 pub mod owner;
 pub mod paths;

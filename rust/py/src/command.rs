@@ -45,6 +45,12 @@ pub fn parse_run(py: Python<'_>, args: Vec<OsString>) -> PyResult<Option<RunComm
     }
 }
 
+/// Docker's flags that mean nothing here, as JSON.
+#[pyfunction]
+pub fn refused_flags() -> String {
+    options::refused_json()
+}
+
 /// The option table as JSON.
 #[pyfunction]
 pub fn option_table() -> String {

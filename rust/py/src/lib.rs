@@ -16,7 +16,7 @@ mod values;
 #[pyo3::pymodule]
 mod _core {
     #[pymodule_export]
-    use super::command::{RunCommand, option_table, parse_run};
+    use super::command::{RunCommand, option_table, parse_run, refused_flags};
     #[pymodule_export]
     use super::completed::{Completed, Usage};
     #[pymodule_export]

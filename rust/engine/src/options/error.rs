@@ -7,10 +7,22 @@ pub enum OptionError {
     #[error("help requested")]
     Help,
     /// A long flag that the table does not have.
-    #[error("unknown flag: --{flag}")]
+    #[error("unknown flag: --{flag}{}", perhaps(*.near))]
     UnknownFlag {
         /// The flag without its dashes.
         flag: String,
+        /// The flag that is spelt nearly so.
+        near: Option<&'static str>,
+    },
+    /// A flag of Docker's that means nothing here, or not with this value.
+    #[error("{flag}{} cannot be had: {why}", with_blank(.value))]
+    NotHere {
+        /// The flag as help prints it, or the keyword.
+        flag: String,
+        /// The value as given; `None` for a switch.
+        value: Option<String>,
+        /// Why, and what to do instead.
+        why: &'static str,
     },
     /// A letter that is no short flag, within the group it stood in.
     #[error("unknown shorthand flag: {letter:?} in {group}")]
@@ -195,4 +207,14 @@ pub enum ValueError {
     /// An unknown `--storage-opt`.
     #[error("unknown storage option '{0}': use size=SIZE")]
     StorageOpt(String),
+}
+
+fn perhaps(near: Option<&str>) -> String {
+    near.map_or(String::new(), |near| format!("; is --{near} meant?"))
+}
+
+fn with_blank(value: &Option<String>) -> String {
+    value
+        .as_ref()
+        .map_or(String::new(), |value| format!(" {value:?}"))
 }

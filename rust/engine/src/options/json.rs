@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Row, TABLE};
+use super::{REFUSED, Row, TABLE};
 
 #[derive(Serialize)]
 struct Entry {
@@ -23,4 +23,9 @@ pub fn table_json() -> String {
         .collect();
     // Texts, letters and nothing else: serializing these cannot fail.
     serde_json::to_string(&entries).expect("the option table is plain text")
+}
+
+/// [`REFUSED`] as a JSON array: every field of [`super::Refused`].
+pub fn refused_json() -> String {
+    serde_json::to_string(REFUSED).expect("the list of refused flags is plain text")
 }

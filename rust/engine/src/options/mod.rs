@@ -11,6 +11,7 @@ mod field;
 mod json;
 mod mounts;
 mod parse;
+mod refused;
 mod scalars;
 mod security;
 mod size;
@@ -24,9 +25,10 @@ mod tests;
 pub use check::{Checked, UNTRUSTED, UntrustedLimits};
 pub use error::{OptionError, ValueError};
 pub use field::{Field, Kind};
-pub use json::table_json;
+pub use json::{refused_json, table_json};
 pub use mounts::{Bind, Propagation, Tmpfs};
 pub use parse::{RunCommand, parse_run};
+pub use refused::{REFUSED, Refused};
 pub use scalars::{
     EnvVar, Hostname, Name, NanoCpus, Network, Preset, UserNamespace, UserSpec, Workdir,
 };

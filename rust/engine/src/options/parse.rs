@@ -2,7 +2,11 @@
 
 use std::ffi::OsStr;
 
-use super::{Checked, EnvVar, Kind, OptionError, Options, Row, Side, TABLE, Value};
+use crate::nearest::nearest;
+
+use super::field::Kind;
+use super::refused::{ALIASES, REFUSED, Refused};
+use super::{Checked, EnvVar, OptionError, Options, Row, Side, TABLE, Value};
 
 /// `fastbox run [OPTIONS] IMAGE [COMMAND] [ARG...]`, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,19 +92,17 @@ fn long_flag(
     if flag == "help" {
         return Err(OptionError::Help);
     }
-    let row = find(|row| row.flag == flag);
-    let row = row.ok_or_else(|| OptionError::UnknownFlag {
+    let known = long_known(flag).ok_or_else(|| OptionError::UnknownFlag {
         flag: flag.to_owned(),
+        near: nearest(flag, all_flags()),
     })?;
     let value = match value {
-        None if row.kind != Kind::Bool => {
-            Some(next()?.ok_or_else(|| OptionError::NeedsArgument {
-                flag: format!("--{flag}"),
-            })?)
-        }
+        None if known.takes_value() => Some(next()?.ok_or_else(|| OptionError::NeedsArgument {
+            flag: format!("--{flag}"),
+        })?),
         given => given,
     };
-    give(options, row, value, lookup)
+    known.give(options, value, lookup)
 }
 
 /// `-i`, `-iw dir`, `-wdir`, `-w=dir`, `-i=false`.
@@ -112,17 +114,16 @@ fn short_flags(
 ) -> Result<(), OptionError> {
     let mut rest = group;
     while let Some(letter) = rest.chars().next() {
-        let row = find(|row| row.short == Some(letter));
-        let row = row.ok_or_else(|| OptionError::UnknownShorthand {
+        let known = short_known(letter).ok_or_else(|| OptionError::UnknownShorthand {
             letter,
             group: format!("-{group}"),
         })?;
         rest = &rest[letter.len_utf8()..];
         if let Some(value) = rest.strip_prefix('=') {
-            return give(options, row, Some(value), lookup);
+            return known.give(options, Some(value), lookup);
         }
-        if row.kind == Kind::Bool {
-            give(options, row, None, lookup)?;
+        if !known.takes_value() {
+            known.give(options, None, lookup)?;
             continue;
         }
         let needs = || OptionError::NeedsArgument {
@@ -133,15 +134,65 @@ fn short_flags(
         } else {
             rest
         };
-        return give(options, row, Some(value), lookup);
+        return known.give(options, Some(value), lookup);
     }
     Ok(())
+}
+
+/// A flag of the command line: an option, or one of Docker's that means nothing here.
+#[derive(Clone, Copy)]
+enum Known {
+    Option(&'static Row),
+    Refused(&'static Refused),
+}
+
+fn long_known(flag: &str) -> Option<Known> {
+    let alias = ALIASES.iter().find(|(said, _)| *said == flag);
+    let flag = alias.map_or(flag, |(_, meant)| meant);
+    let refused = || REFUSED.iter().find(|refused| refused.flag == flag);
+    find(|row| row.flag == flag)
+        .map(Known::Option)
+        .or_else(|| refused().map(Known::Refused))
+}
+
+/// Every long flag that is taken.
+fn all_flags() -> impl Iterator<Item = &'static str> {
+    let rows = TABLE.iter().filter(|row| row.side != Side::Python);
+    rows.map(|row| row.flag).chain(["help"])
+}
+
+fn short_known(letter: char) -> Option<Known> {
+    let refused = || REFUSED.iter().find(|known| known.short == Some(letter));
+    find(|row| row.short == Some(letter))
+        .map(Known::Option)
+        .or_else(|| refused().map(Known::Refused))
 }
 
 fn find(test: impl Fn(&Row) -> bool) -> Option<&'static Row> {
     TABLE
         .iter()
         .find(|row| row.side != Side::Python && test(row))
+}
+
+impl Known {
+    fn takes_value(self) -> bool {
+        match self {
+            Known::Option(row) => row.kind != Kind::Bool,
+            Known::Refused(refused) => refused.takes_value,
+        }
+    }
+
+    fn give(
+        self,
+        options: &mut Options,
+        value: Option<&str>,
+        lookup: Lookup,
+    ) -> Result<(), OptionError> {
+        match self {
+            Known::Option(row) => give(options, row, value, lookup),
+            Known::Refused(refused) => refused.judge(value),
+        }
+    }
 }
 
 /// Sets the option; an error then names the flag instead of the keyword.

@@ -94,6 +94,20 @@ fn accept<F: Field>(row: &'static Row, field: &mut F, value: Value) -> Result<()
     })
 }
 
+/// Why there is no such option.
+fn unknown(name: &str, value: &Value) -> OptionError {
+    match super::refused::keyword(name) {
+        Some(refused) => OptionError::NotHere {
+            flag: name.to_owned(),
+            value: Some(value.to_string()),
+            why: refused.why,
+        },
+        None => OptionError::UnknownOption {
+            name: name.to_owned(),
+        },
+    }
+}
+
 /// Generates the struct and the table from one list, so that they cannot differ.
 macro_rules! options {
     ($($group:literal { $(
@@ -132,7 +146,7 @@ macro_rules! options {
             /// [`OptionError::UnknownOption`], [`OptionError::WrongType`] or
             /// [`OptionError::InvalidValue`]; a list may then have taken the entries before the bad one.
             pub fn set(&mut self, name: &str, value: Value) -> Result<(), OptionError> {
-                let row = row(name).ok_or_else(|| OptionError::UnknownOption { name: name.to_owned() })?;
+                let row = row(name).ok_or_else(|| unknown(name, &value))?;
                 match row.name {
                     $($(stringify!($name) => accept(row, &mut self.$name, value),)*)*
                     _ => Err(OptionError::UnknownOption { name: name.to_owned() }),

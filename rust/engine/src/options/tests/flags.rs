@@ -71,6 +71,10 @@ fn mistakes_are_named() {
     for (line, text) in [
         (&["--frob"][..], "unknown flag: --frob"),
         (&["--frob=1"], "unknown flag: --frob"),
+        (
+            &["--memroy=1g"],
+            "unknown flag: --memroy; is --memory meant?",
+        ),
         (&["-ix"], "unknown shorthand flag: 'x' in -ix"),
         (&["-\u{e4}"], "unknown shorthand flag: 'ä' in -ä"),
         (&["--=x"], "bad flag syntax: --=x"),

@@ -2,6 +2,7 @@
 
 mod flags;
 mod mounts;
+mod refused;
 mod together;
 mod values;
 

@@ -351,6 +351,12 @@ impl Builder {
         self.call(nr::SETHOSTNAME, [name.into(), length.into()])
     }
 
+    /// setdomainname(2).
+    pub fn setdomainname(&mut self, name: &str) -> &mut Self {
+        let length = name.len() as u64;
+        self.call(nr::SETDOMAINNAME, [name.into(), length.into()])
+    }
+
     /// Brings the loopback device of the present network namespace up (netdevice(7), SIOCSIFFLAGS).
     pub fn loopback_up(&mut self) -> &mut Self {
         let mut request = [0u8; 40];
@@ -421,9 +427,11 @@ impl Builder {
         self.call(nr::CAPSET, [Arg::Bytes(header), Arg::Bytes(data)])
     }
 
-    /// Loads a seccomp filter: instructions of 8 bytes each (seccomp(2), SECCOMP_SET_MODE_FILTER).
-    pub fn seccomp(&mut self, instructions: Vec<u8>) -> &mut Self {
-        self.call(nr::SECCOMP, [1.into(), 0.into(), Arg::Filter(instructions)])
+    /// Loads a seccomp filter: instructions of 8 bytes each, SECCOMP_FILTER_FLAG_* (seccomp(2),
+    /// SECCOMP_SET_MODE_FILTER).
+    pub fn seccomp(&mut self, instructions: Vec<u8>, flags: u32) -> &mut Self {
+        let filter = Arg::Filter(instructions);
+        self.call(nr::SECCOMP, [1.into(), flags.into(), filter])
     }
 
     /// PR_SET_NO_NEW_PRIVS.

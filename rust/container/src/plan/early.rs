@@ -20,8 +20,12 @@ impl Compiler<'_> {
     }
 
     /// Makes proc and sysfs while it is still the host's root (the kernel would want whole ones in sight else, and
-    /// the lean mount namespace has none), then enters the user namespace, and makes the others in it.
-    pub(super) fn enter_early(&mut self, own_network: bool, cgroup: bool) -> Result<(), PlanError> {
+    /// the lean mount namespace has none), then enters the user namespace, and makes those of `namespaces` in it.
+    pub(super) fn enter_early(
+        &mut self,
+        own_network: bool,
+        namespaces: u64,
+    ) -> Result<(), PlanError> {
         let mut prepared = Prepared {
             proc: None,
             sysfs: None,
@@ -43,7 +47,6 @@ impl Compiler<'_> {
                 .filesystem(kind, &[], options.attributes, made);
             *place = Some(made);
         }
-        let groups = if cgroup { flags::NEWCGROUP } else { 0 };
         self.child
             .label("enter", "user namespace")
             .setns(slots::USERNS, flags::NEWUSER)
@@ -52,8 +55,8 @@ impl Compiler<'_> {
             .dumpable(slots::DUMPABLE)
             .die_with_parent();
         self.child
-            .label("unshare", "mount, uts and ipc namespaces")
-            .unshare(flags::NEWNS | flags::NEWUTS | flags::NEWIPC | groups);
+            .label("unshare", "namespaces")
+            .unshare(namespaces);
         self.prepared = Some(prepared);
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Plan: an OCI document with everything decided that can be decided before the request.
 
+mod devices;
 mod early;
 mod mounts;
 pub(crate) mod network;
@@ -18,6 +19,8 @@ use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType, Spec};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use devices::Device;
+pub(crate) use devices::STANDARD as STANDARD_DEVICES;
 pub use mounts::Bind;
 pub(crate) use owned::{DEV_DIRECTORIES, DEV_LINKS};
 pub(crate) use process::Process;
@@ -86,12 +89,15 @@ pub struct Plan {
     pub(crate) namespaces: u64,
     /// A network namespace that the user namespace owns is made for each launch.
     pub(crate) own_network: bool,
+    own_pids: bool,
     pub(crate) limits: Limits,
     pub(crate) cgroup_parent: Parent,
     pub(crate) outside: Program,
     pub(crate) child: Program,
     pub(crate) process: Process,
     pub(crate) hostname: Option<String>,
+    /// Nodes in /dev beside those of all; where there are some it is made for each launch.
+    pub(crate) devices: Vec<Device>,
     /// Slots that take an id inside, as decimal text of the id outside.
     pub(crate) id_texts: Vec<(Slot, u32)>,
 }
@@ -175,6 +181,7 @@ impl Plan {
             };
         }
         let own_uts = namespaces & flags::NEWUTS != 0;
+        let own_pids = namespaces & flags::NEWPID != 0;
         let own_network = network && choices.userns.own_range();
         if network && !own_network {
             namespaces |= flags::NEWNET;
@@ -210,8 +217,10 @@ impl Plan {
         let is_cgroup = |n: &LinuxNamespace| n.typ() == LinuxNamespaceType::Cgroup;
         if early {
             let cgroup = linux.namespaces().iter().flatten().any(is_cgroup);
-            compiler.enter_early(own_network, cgroup)?;
-            namespaces &= !(flags::NEWNS | flags::NEWUTS | flags::NEWIPC);
+            let owned = namespaces & (flags::NEWNS | flags::NEWUTS | flags::NEWIPC);
+            let group = if cgroup { flags::NEWCGROUP } else { 0 };
+            compiler.enter_early(own_network, owned | group)?;
+            namespaces &= !owned;
         } else {
             compiler.enter_namespaces(network, own_network, linux.namespaces().iter().flatten());
         }
@@ -219,18 +228,14 @@ impl Plan {
         // The network namespace is still being made when the child starts: only /sys has to wait for it.
         let waits = own_network && !early;
         compiler.mounts(network, |target| !(waits && in_sysfs(target)))?;
-        compiler.hide(&linux, |path| !(waits && in_sysfs(path)));
+        compiler.hide(&linux, |path| !(waits && in_sysfs(path)))?;
         if waits {
             compiler.enter_network();
             compiler.mounts(network, in_sysfs)?;
-            compiler.hide(&linux, in_sysfs);
+            compiler.hide(&linux, in_sysfs)?;
         }
         compiler.leave_stage();
-        compiler.become_process(
-            &process,
-            linux.seccomp().as_ref(),
-            spec.hostname().is_some() || own_uts,
-        )?;
+        compiler.become_process(&process, linux.seccomp().as_ref(), own_uts)?;
         Ok(Plan {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             layers: choices.layers.clone(),
@@ -240,12 +245,14 @@ impl Plan {
             read_only,
             namespaces,
             own_network,
+            own_pids,
             limits,
             cgroup_parent: choices.cgroup_parent.clone(),
             outside,
             child: compiler.child.finish(),
             process,
             hostname: spec.hostname().clone(),
+            devices: devices::read(spec)?,
             id_texts: compiler.id_texts,
         })
     }
@@ -278,6 +285,11 @@ impl Plan {
     /// Whether the container has ids of its own.
     pub fn userns(&self) -> Userns {
         self.userns
+    }
+
+    /// Whether the container's processes end with its first one: it has a pid namespace of its own.
+    pub fn has_own_pids(&self) -> bool {
+        self.own_pids
     }
 
     /// Whether the stub executes the program: wherever somebody inside has the caller's ids.

@@ -255,12 +255,23 @@ impl Compiler<'_> {
 
     /// Masked and read-only paths. They lie in file systems of this kernel, so what kind of file each is can be seen
     /// outside, and what this kernel does not have costs nothing.
-    pub(super) fn hide(&mut self, linux: &Linux, chosen: impl Fn(&str) -> bool) {
+    pub(super) fn hide(
+        &mut self,
+        linux: &Linux,
+        chosen: impl Fn(&str) -> bool,
+    ) -> Result<(), PlanError> {
         let paths = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
         for path in paths(linux.masked_paths()) {
             let Some(meta) = std::fs::metadata(&path).ok().filter(|_| chosen(&path)) else {
                 continue;
             };
+            // What a link of proc leads to is another for each process: it cannot be hidden from all.
+            if std::fs::canonicalize(&path).is_ok_and(|real| real != Path::new(&path)) {
+                return Err(PlanError::Unsupported {
+                    field: format!("masked path {path}"),
+                    reason: "a link of the kernel's; name what it leads to",
+                });
+            }
             self.child.label("mask", path.clone());
             if meta.is_dir() {
                 let flags = attr::RDONLY | attr::NOSUID | attr::NODEV | attr::NOEXEC;
@@ -300,6 +311,7 @@ impl Compiler<'_> {
             self.child
                 .mount_attributes(&path, attr::RDONLY, true, OnError::IgnoreMissing);
         }
+        Ok(())
     }
 }
 

@@ -23,6 +23,7 @@ pub struct Process {
     no_new_privileges: bool,
     rlimits: Vec<(u32, u64, u64)>,
     umask: Option<u32>,
+    apparmor: Option<String>,
 }
 
 impl Process {
@@ -51,6 +52,7 @@ impl Process {
                 .map(|limit| (rlimit(limit.typ()), limit.soft(), limit.hard()))
                 .collect(),
             umask: process.user().umask(),
+            apparmor: process.apparmor_profile().clone(),
         })
     }
 
@@ -84,13 +86,24 @@ impl Compiler<'_> {
         let filter = seccomp
             .map(|spec| compile_cached(spec, Arch::native()?))
             .transpose()?;
-        let filter: Option<Vec<u8>> =
-            filter.map(|filter| filter.instructions.iter().flat_map(|i| i.bytes()).collect());
+        if filter.as_ref().is_some_and(|filter| filter.notifies()) {
+            return Err(PlanError::Unsupported {
+                field: "linux.seccomp: SCMP_ACT_NOTIFY".into(),
+                reason: "there is no program that would answer for it",
+            });
+        }
+        let filter: Option<(Vec<u8>, u32)> = filter.map(|filter| {
+            let code = filter.instructions.iter().flat_map(|i| i.bytes()).collect();
+            (code, filter.flags)
+        });
         let late = self.choices.userns == Userns::Late;
         let b = &mut self.child;
         if own_hostname {
             b.label("set hostname", "")
                 .sethostname(slots::HOSTNAME, slots::HOSTNAME_LEN);
+            if let Some(name) = self.spec.domainname() {
+                b.label("set domain name", name).setdomainname(name);
+            }
         }
         for (resource, soft, hard) in &process.rlimits {
             b.label("set limit", format!("resource {resource}"))
@@ -124,14 +137,26 @@ impl Compiler<'_> {
         if let Some(mask) = process.umask {
             b.umask(mask);
         }
+        if let Some(profile) = &process.apparmor {
+            // Holds from the exec on (apparmor(7), aa_change_onexec(2)).
+            const O_WRONLY: i32 = 1;
+            let exec = b.slot();
+            b.label("apparmor profile", profile.clone())
+                .open(Some(slots::PROC), "thread-self/attr/exec", O_WRONLY, exec)
+                .write(exec, &format!("exec {profile}"))
+                .close(exec)
+                .reuse_slots(exec);
+        }
         // Loading a filter wants CAP_SYS_ADMIN or no_new_privs (seccomp(2)): hence two orders.
-        if let Some(code) = filter.clone().filter(|_| !process.no_new_privileges) {
-            b.label("seccomp", "").seccomp(code);
+        if let Some((code, flags)) = filter.clone().filter(|_| !process.no_new_privileges) {
+            b.label("seccomp", "").seccomp(code, flags);
         }
         b.label("set ids", format!("{}:{}", process.uid, process.gid));
         // Who has one id only may not call it (user_namespaces(7)), and has no group inside to set.
         if self.choices.userns != (Userns::Owned { ids: 1 }) {
-            b.setgroups(&process.groups);
+            b.label("set groups", format!("{:?}", process.groups))
+                .setgroups(&process.groups)
+                .label("set ids", format!("{}:{}", process.uid, process.gid));
         }
         b.setids(process.uid, process.gid);
         b.label("set capabilities", "");
@@ -145,8 +170,8 @@ impl Compiler<'_> {
             .die_with_parent();
         if process.no_new_privileges {
             b.label("no new privileges", "").no_new_privs();
-            if let Some(code) = filter {
-                b.label("seccomp", "").seccomp(code);
+            if let Some((code, flags)) = filter {
+                b.label("seccomp", "").seccomp(code, flags);
             }
         }
         b.label("exec", "").unblock_signals();

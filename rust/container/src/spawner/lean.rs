@@ -3,13 +3,15 @@
 
 use crate::error::ContainerError;
 use crate::features::Features;
-use crate::plan::{DEV_DIRECTORIES, DEV_LINKS};
+use crate::plan::{DEV_DIRECTORIES, DEV_LINKS, Device, STANDARD_DEVICES};
 use crate::slots::MAX_LAYERS;
 use fastbox_sys::mount::{self, attr};
+use nix::errno::Errno;
+use nix::fcntl::AtFlags;
 use nix::mount::{MntFlags, MsFlags, umount2};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::stat::{Mode, SFlag, makedev, mkdirat, mknodat};
-use nix::unistd::{fchdir, pivot_root, symlinkat};
+use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, makedev, mkdirat, mknodat};
+use nix::unistd::{Gid, Uid, fchdir, fchownat, pivot_root, symlinkat};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
@@ -54,30 +56,23 @@ pub(super) fn enter(
     Ok(())
 }
 
-/// The /dev that every container gets a copy of: Docker's nodes and links, read-only, empty mount points.
-pub(super) fn dev() -> Result<OwnedFd, ContainerError> {
+/// The /dev that every container gets a copy of: Docker's nodes and links, read-only, empty mount points. For one with
+/// `more` devices it is its own.
+pub(super) fn dev(more: &[Device]) -> Result<OwnedFd, ContainerError> {
     let failed = ContainerError::spawner;
     let dev = mount::filesystem("tmpfs", &[("mode", "0755"), ("size", "64k")], 0)
         .map_err(failed("make /dev"))?;
-    let all = Mode::from_bits_truncate(0o666);
-    for (name, major, minor) in [
-        ("null", 1, 3),
-        ("zero", 1, 5),
-        ("full", 1, 7),
-        ("random", 1, 8),
-        ("urandom", 1, 9),
-        ("tty", 5, 0),
-    ] {
-        mknodat(&dev, name, SFlag::S_IFCHR, all, makedev(major, minor))
+    for (name, major, minor) in STANDARD_DEVICES {
+        let number = makedev(major, minor);
+        node(&dev, Path::new(name), SFlag::S_IFCHR, number, 0o666)
             .map_err(failed("make a device node"))?;
-        // The umask is the caller's process's: not ours to change.
-        nix::sys::stat::fchmodat(
-            &dev,
-            name,
-            all,
-            nix::sys::stat::FchmodatFlags::FollowSymlink,
-        )
-        .map_err(failed("open a device node to all"))?;
+    }
+    for device in more {
+        add(&dev, device).map_err(|errno| ContainerError::Step {
+            step: "make device",
+            target: Path::new("/dev").join(&device.path).display().to_string(),
+            errno,
+        })?;
     }
     for name in DEV_DIRECTORIES {
         mkdirat(&dev, name, Mode::from_bits_truncate(0o755))
@@ -94,4 +89,35 @@ pub(super) fn dev() -> Result<OwnedFd, ContainerError> {
     )
     .map_err(failed("make /dev read-only"))?;
     Ok(dev)
+}
+
+/// A device node of these permissions: the umask is the caller's process's, and not ours to change.
+fn node(dev: &OwnedFd, path: &Path, kind: SFlag, number: u64, mode: u32) -> Result<(), Errno> {
+    let mode = Mode::from_bits_truncate(mode);
+    mknodat(dev, path, kind, mode, number)?;
+    fchmodat(dev, path, mode, FchmodatFlags::FollowSymlink)
+}
+
+/// One more, with the directories it lies in.
+fn add(dev: &OwnedFd, device: &Device) -> Result<(), Errno> {
+    let directories: Vec<&Path> = device.path.ancestors().skip(1).collect();
+    for directory in directories
+        .into_iter()
+        .rev()
+        .filter(|path| *path != Path::new(""))
+    {
+        match mkdirat(dev, directory, Mode::from_bits_truncate(0o755)) {
+            Ok(()) | Err(Errno::EEXIST) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    let kind = match device.block {
+        true => SFlag::S_IFBLK,
+        false => SFlag::S_IFCHR,
+    };
+    let number = makedev(device.major, device.minor);
+    node(dev, &device.path, kind, number, device.mode)?;
+    let (uid, gid) = (Uid::from_raw(device.uid), Gid::from_raw(device.gid));
+    let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
+    fchownat(dev, &device.path, Some(uid), Some(gid), flags)
 }

@@ -1,7 +1,7 @@
 //! One start: from a request to a running container.
 
 use super::timing::monotonic;
-use super::{Launched, Range, Remains, Request, Shared, janitor, lock, namespaces, network};
+use super::{Launched, Range, Remains, Request, Shared, janitor, lean, lock, namespaces, network};
 use crate::error::ContainerError;
 use crate::plan::{Plan, Userns};
 use crate::slots;
@@ -189,8 +189,11 @@ impl Start<'_> {
             launch.fd(slots::USERNS, userns.as_fd());
         }
         self.binds(&mut launch, &binds, &plan, range.userns.as_deref())?;
-        let dev =
-            mount::clone_fd(&inside.dev, false).map_err(step("prepare", Path::new("/dev")))?;
+        let dev = if plan.devices.is_empty() {
+            mount::clone_fd(&inside.dev, false).map_err(step("prepare", Path::new("/dev")))?
+        } else {
+            lean::dev(&plan.devices)?
+        };
         if let Some(userns) = range
             .userns
             .as_deref()

@@ -62,6 +62,14 @@ pub enum SpecError {
         /// The capability.
         name: &'static str,
     },
+    /// A profile of AppArmor where there is none.
+    #[error(
+        "--security-opt apparmor={profile}: this kernel has no AppArmor (or it is off): leave the option out"
+    )]
+    NoAppArmor {
+        /// The profile asked for.
+        profile: String,
+    },
     /// A seccomp profile is wrong.
     #[error(transparent)]
     Seccomp(#[from] seccomp::SeccompError),
@@ -69,6 +77,14 @@ pub enum SpecError {
     #[error("opening seccomp profile {} failed: {source}", path.display())]
     ProfileRead {
         /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The host's devices cannot be listed.
+    #[error("devices of the host: {}: {source}", path.display())]
+    Devices {
+        /// The directory.
         path: PathBuf,
         /// Why.
         source: io::Error,

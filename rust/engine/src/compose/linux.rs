@@ -7,7 +7,7 @@ use oci_spec::runtime::{
 };
 
 use super::{Host, SpecError};
-use crate::options::{Checked, NanoCpus, Network, Size};
+use crate::options::{Checked, IpcMode, NanoCpus, Network, PidMode, SecurityOpt, Size, UtsMode};
 
 /// The standard nodes of the OCI specification, all mode 0666: name, major, minor.
 const NODES: &[(&str, i64, i64)] = &[
@@ -34,23 +34,62 @@ pub(super) fn linux(options: &Checked, host: &Host) -> Result<Linux, SpecError> 
     let mut linux = Linux::default();
     linux
         .set_namespaces(Some(namespaces(options)))
-        .set_devices(Some(NODES.iter().map(node).collect()))
+        .set_devices(Some(nodes(host)))
         .set_resources(Some(resources(options, host)?))
-        .set_masked_paths(Some(paths::masked(host.processors).collect()))
-        .set_readonly_paths(Some(paths::READ_ONLY.map(str::to_owned).to_vec()))
         .set_rootfs_propagation(None);
+    let (masked, read_only) = hidden(options, host);
+    linux
+        .set_masked_paths(Some(masked))
+        .set_readonly_paths(Some(read_only));
     Ok(linux)
 }
 
-/// New ones, but for the network of `--network host`. The user namespace is not listed: it is made
+/// Masked and read-only paths: Docker's, less what is to be shown, and more as asked for.
+fn hidden(options: &Checked, host: &Host) -> (Vec<String>, Vec<String>) {
+    let all = options.privileged || options.security_opt.contains(&SecurityOpt::SystemPaths);
+    let (mut masked, mut read_only) = match all {
+        true => (Vec::new(), Vec::new()),
+        false => (
+            paths::masked(host.processors).collect(),
+            paths::READ_ONLY.map(str::to_owned).to_vec(),
+        ),
+    };
+    for opt in &options.security_opt {
+        match opt {
+            SecurityOpt::Unmask(None) => {
+                masked.clear();
+                read_only.clear();
+            }
+            SecurityOpt::Unmask(Some(shown)) => {
+                masked.retain(|path| !shown.contains(path));
+                read_only.retain(|path| !shown.contains(path));
+            }
+            SecurityOpt::Mask(more) => {
+                let new = more.iter().filter(|path| !masked.contains(path)).cloned();
+                let new: Vec<String> = new.collect();
+                masked.extend(new);
+            }
+            _ => {}
+        }
+    }
+    (masked, read_only)
+}
+
+/// New ones, but for those that are the caller's. The user namespace is not listed: it is made
 /// per launch and entered late ([`USERNS`](super::annotation::USERNS)), and listing it would ask for
 /// one that owns the mounts.
 fn namespaces(options: &Checked) -> Vec<LinuxNamespace> {
     use LinuxNamespaceType::{Cgroup, Ipc, Mount, Network as Net, Pid, Uts};
-    let network = (options.network() == Network::None).then_some(Net);
-    [Mount, Pid, Ipc, Uts, Cgroup]
+    let of_host = |kind: &LinuxNamespaceType| match kind {
+        Net => options.network() == Network::Host,
+        Pid => options.pid == Some(PidMode::Host),
+        Ipc => options.ipc == Some(IpcMode::Host),
+        Uts => options.uts == Some(UtsMode::Host),
+        _ => false,
+    };
+    [Mount, Pid, Ipc, Uts, Cgroup, Net]
         .into_iter()
-        .chain(network)
+        .filter(|kind| !of_host(kind))
         .map(namespace)
         .collect()
 }
@@ -59,6 +98,16 @@ fn namespace(kind: LinuxNamespaceType) -> LinuxNamespace {
     let mut namespace = LinuxNamespace::default();
     namespace.set_typ(kind);
     namespace
+}
+
+/// The standard nodes, then what the host has beside them.
+fn nodes(host: &Host) -> Vec<LinuxDevice> {
+    let standard = |device: &&LinuxDevice| {
+        let path = device.path().to_str();
+        !NODES.iter().any(|(name, ..)| path == Some(*name))
+    };
+    let more = host.devices.iter().filter(standard).cloned();
+    NODES.iter().map(node).chain(more).collect()
 }
 
 fn node((path, major, minor): &(&str, i64, i64)) -> LinuxDevice {
@@ -76,7 +125,7 @@ fn node((path, major, minor): &(&str, i64, i64)) -> LinuxDevice {
 
 fn resources(options: &Checked, host: &Host) -> Result<LinuxResources, SpecError> {
     let mut resources = LinuxResources::default();
-    resources.set_devices(Some(devices()));
+    resources.set_devices(Some(devices(options)));
     if let Some(Size(bytes)) = options.memory.filter(|size| size.0 > 0) {
         let limit = i64::try_from(bytes).unwrap_or(i64::MAX);
         let mut memory = LinuxMemory::default();
@@ -111,8 +160,8 @@ fn resources(options: &Checked, host: &Host) -> Result<LinuxResources, SpecError
     Ok(resources)
 }
 
-/// Nothing but making nodes, and using the standard ones and [`OPENABLE`].
-fn devices() -> Vec<LinuxDeviceCgroup> {
+/// All where privileged, else nothing but making nodes, and using the standard ones and [`OPENABLE`].
+fn devices(options: &Checked) -> Vec<LinuxDeviceCgroup> {
     let rule = |allow, kind, major, minor, access: &str| {
         let mut rule = LinuxDeviceCgroup::default();
         rule.set_allow(allow)
@@ -122,6 +171,9 @@ fn devices() -> Vec<LinuxDeviceCgroup> {
             .set_access(Some(access.to_owned()));
         rule
     };
+    if options.privileged {
+        return vec![rule(true, LinuxDeviceType::A, None, None, "rwm")];
+    }
     let mut rules = vec![
         rule(false, LinuxDeviceType::A, None, None, "rwm"),
         rule(true, LinuxDeviceType::C, None, None, "m"),

@@ -4,6 +4,7 @@
 //! [`ImageView`] and [`Host`]. Of what the document has no field for, [`annotation`] names the keys.
 
 pub mod annotation;
+mod devices;
 mod environment;
 mod error;
 pub mod etc;
@@ -24,9 +25,9 @@ use std::path::{Path, PathBuf};
 
 use fastbox_container::security::caps::{self, CapSet};
 use oci_spec::image::Config;
-use oci_spec::runtime::{Mount, Root, Spec};
+use oci_spec::runtime::{LinuxDevice, Mount, Root, Spec};
 
-use crate::options::{Checked, Network, Preset, UserNamespace};
+use crate::options::{Checked, Network, Preset, UserNamespace, UtsMode};
 
 pub use error::SpecError;
 
@@ -67,15 +68,23 @@ pub struct Host {
     pub capabilities: CapSet,
     /// The kernel's version and patch level.
     pub kernel: (u32, u32),
+    /// Whether the kernel has AppArmor; asked only where a profile is wanted.
+    pub apparmor: bool,
+    /// The machine's device nodes; listed only where all are wanted.
+    pub devices: Vec<LinuxDevice>,
 }
 
 impl Host {
     /// Asks the kernel (uname(2), sched_getaffinity(2), sysconf(3),
-    /// getrlimit(2)) for all but what is given.
+    /// getrlimit(2)) for all but what is given, and for what the options want besides.
     ///
     /// # Errors
     /// [`SpecError::Host`] with the call that failed.
-    pub fn probe(directory: PathBuf, swap_limit: bool) -> Result<Host, SpecError> {
+    pub fn probe(
+        directory: PathBuf,
+        swap_limit: bool,
+        options: &Checked,
+    ) -> Result<Host, SpecError> {
         let failed = |call| move |errno| SpecError::Host { call, errno };
         let names = nix::sys::utsname::uname().map_err(failed("uname"))?;
         let release = names.release().to_string_lossy();
@@ -100,8 +109,19 @@ impl Host {
             open_files: limit.map_err(failed("getrlimit"))?.1,
             capabilities: caps::available(),
             kernel: (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)),
+            devices: match options.privileged {
+                true => devices::all(Path::new("/dev"))?,
+                false => Vec::new(),
+            },
+            apparmor: options.apparmor().is_some() && apparmor(),
         })
     }
+}
+
+/// Whether the kernel confines by AppArmor (apparmor(7)).
+fn apparmor() -> bool {
+    let enabled = std::fs::read("/sys/module/apparmor/parameters/enabled");
+    enabled.is_ok_and(|word| word.starts_with(b"Y"))
 }
 
 /// The document for one container. `command` is what stood after the image.
@@ -119,13 +139,23 @@ pub fn compose(
     host: &Host,
     read_host: ReadHost,
 ) -> Result<Spec, SpecError> {
-    let identity = passwd::resolve(process::user(options, image), image.read)?;
-    let caps = caps::resolve(&options.cap_add, &options.cap_drop, false)?;
+    let identity = passwd::resolve(
+        process::user(options, image),
+        &options.group_add,
+        image.read,
+    )?;
+    let mut caps = caps::resolve(&options.cap_add, &options.cap_drop, options.privileged)?;
     if userns(options) == UserNamespace::Host {
         let missing = caps::missing(&options.cap_add, host.capabilities)?;
-        if let Some(name) = missing.names().next() {
+        if let Some(name) = missing.names().next().filter(|_| !options.privileged) {
             return Err(SpecError::CapabilityMissing { name });
         }
+        caps = caps.intersection(host.capabilities);
+    }
+    if let Some(profile) = options.apparmor().filter(|_| !host.apparmor) {
+        return Err(SpecError::NoAppArmor {
+            profile: profile.to_owned(),
+        });
     }
     let hostname = hostname(options, host);
     let process = process::process(
@@ -147,6 +177,7 @@ pub fn compose(
     spec.set_version(OCI_VERSION.to_owned())
         .set_annotations(Some(annotations(options, image, hostname.is_none())))
         .set_hostname(hostname)
+        .set_domainname(options.domainname.as_ref().map(|name| name.0.clone()))
         .set_root(Some(root))
         .set_process(Some(process))
         .set_mounts(Some(mounts::mounts(options, image, &host.directory)))
@@ -154,20 +185,20 @@ pub fn compose(
     Ok(spec)
 }
 
-/// A network namespace that the user namespace does not own would have no sysfs, no low ports and no ping inside: with
-/// the caller's network the container has the caller's ids, as in Docker.
+/// Whose ids it has: the caller's also where it shares what only they give rights over.
 fn userns(options: &Checked) -> UserNamespace {
-    match (options.userns, options.network()) {
-        (Some(UserNamespace::Host), _) | (_, Network::Host) => UserNamespace::Host,
-        (Some(UserNamespace::Auto) | None, Network::None) => UserNamespace::Auto,
+    match (options.userns, options.shares_ids()) {
+        (Some(UserNamespace::Host), _) | (_, Some(_)) => UserNamespace::Host,
+        (Some(UserNamespace::Auto) | None, None) => UserNamespace::Auto,
     }
 }
 
-/// The name given, the caller's with the caller's network, or `None`: the container's short id.
+/// The name given, the caller's with the caller's network or names, or `None`: the container's short id.
 fn hostname(options: &Checked, host: &Host) -> Option<String> {
     match (&options.hostname, options.network()) {
         (Some(name), _) => Some(name.0.clone()),
         (None, Network::Host) => Some(host.hostname.clone()),
+        (None, Network::None) if options.uts == Some(UtsMode::Host) => Some(host.hostname.clone()),
         (None, Network::None) => None,
     }
 }

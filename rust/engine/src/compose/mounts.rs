@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use oci_spec::runtime::Mount;
 
 use super::{ImageView, sources};
-use crate::options::{Bind, Checked, Tmpfs};
+use crate::options::{Bind, Checked, IpcMode, Tmpfs};
+
+/// Where shared memory is.
+const SHM: &str = "/dev/shm";
 
 /// Destination, type, source and options of what every container has.
 const DEFAULTS: &[(&str, &str, &str, &[&str])] = &[
@@ -48,7 +51,7 @@ const DEFAULTS: &[(&str, &str, &str, &[&str])] = &[
         &["nosuid", "noexec", "nodev"],
     ),
     (
-        "/dev/shm",
+        SHM,
         "tmpfs",
         "shm",
         &["nosuid", "noexec", "nodev", "mode=1777", "size=67108864"],
@@ -68,11 +71,7 @@ pub(super) fn mounts(options: &Checked, image: &ImageView, directory: &Path) -> 
     let defaults = DEFAULTS
         .iter()
         .filter(|(destination, ..)| !taken(Path::new(destination)));
-    let mut all: Vec<Mount> = defaults
-        .map(|(destination, kind, source, options)| {
-            mount(destination, kind, PathBuf::from(source), to_owned(options))
-        })
-        .collect();
+    let mut all: Vec<Mount> = defaults.filter_map(|of| default(options, of)).collect();
     let image: Vec<Mount> = image
         .mounts
         .iter()
@@ -88,6 +87,30 @@ pub(super) fn mounts(options: &Checked, image: &ImageView, directory: &Path) -> 
     });
     all.extend(rest);
     all
+}
+
+/// One of the [`DEFAULTS`] as these options want it; none where they want none.
+fn default(
+    options: &Checked,
+    (destination, kind, source, words): &(&str, &str, &str, &[&str]),
+) -> Option<Mount> {
+    let mut words = to_owned(words);
+    match *kind {
+        "tmpfs" if *destination == SHM => match options.ipc {
+            Some(IpcMode::None) => return None,
+            Some(IpcMode::Host) => {
+                let words = to_owned(&["rbind", "rprivate", "nosuid", "noexec", "nodev"]);
+                return Some(mount(destination, "bind", SHM.into(), words));
+            }
+            _ => {}
+        },
+        "mqueue" if options.ipc == Some(IpcMode::None) => return None,
+        // As in Docker: what administers the machine writes to both, but not where all is read-only.
+        "sysfs" if options.privileged && !options.read_only => words.retain(|word| word != "ro"),
+        "cgroup" if options.privileged => words.retain(|word| word != "ro"),
+        _ => {}
+    }
+    Some(mount(destination, kind, PathBuf::from(source), words))
 }
 
 /// A bind of the whole tree; `ro` holds for mounts below it too (`rro`, Linux 5.12).

@@ -30,9 +30,10 @@ struct Group<'a> {
     members: &'a str,
 }
 
-/// Resolves `user[:group]`; empty is root.
+/// Resolves `user[:group]`, empty is root, and the groups `more`, names or numbers.
 pub(super) fn resolve(
     spec: &str,
+    more: &[String],
     read: &dyn Fn(&str) -> Option<Vec<u8>>,
 ) -> Result<Identity, SpecError> {
     let file = |path| String::from_utf8_lossy(&read(path).unwrap_or_default()).into_owned();
@@ -95,7 +96,26 @@ pub(super) fn resolve(
             .map(|entry| entry.gid)
             .collect();
     }
+    if !more.is_empty() {
+        let file = file("/etc/group");
+        for group in more {
+            let gid = further(group, &file)?;
+            if !identity.groups.contains(&gid) {
+                identity.groups.push(gid);
+            }
+        }
+    }
     Ok(identity)
+}
+
+/// A group by its name, even one of digits, else by its number, which need not be in the file.
+fn further(group: &str, file: &str) -> Result<u32, SpecError> {
+    match groups(file).find(|entry| entry.name == group) {
+        Some(entry) => Ok(entry.gid),
+        None => number(group)?.ok_or_else(|| SpecError::GroupNotFound {
+            group: group.to_owned(),
+        }),
+    }
 }
 
 /// `None` if the text is no number; an error if it is one out of range.

@@ -63,6 +63,7 @@ pub(super) fn process(
         .set_capabilities(Some(capabilities(caps, identity.uid)))
         .set_rlimits(Some(rlimits(options, host)))
         .set_no_new_privileges(Some(options.no_new_privileges()))
+        .set_apparmor_profile(options.apparmor().map(str::to_owned))
         .set_user(user);
     Ok(process)
 }

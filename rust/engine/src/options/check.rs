@@ -3,8 +3,8 @@
 use std::ops::Deref;
 
 use super::{
-    Network, OptionError, Options, Preset, SeccompChoice, SecurityOpt, Size, StorageOpt,
-    UserNamespace,
+    IpcMode, Network, OptionError, Options, PidMode, Preset, SeccompChoice, SecurityOpt, Size,
+    StorageOpt, UserNamespace, UtsMode,
 };
 
 /// The limits that the preset `untrusted` sets where none were given.
@@ -56,20 +56,50 @@ impl Checked {
 
     /// Whether setuid programs and file capabilities give nothing; off by default, as in Docker.
     pub fn no_new_privileges(&self) -> bool {
-        let given = self.0.security_opt.iter().rev().find_map(|opt| match opt {
+        let given = self.last_security_opt(|opt| match opt {
             SecurityOpt::NoNewPrivileges(on) => Some(*on),
-            SecurityOpt::Seccomp(_) => None,
+            _ => None,
         });
         self.untrusted() || given.unwrap_or(false)
     }
 
-    /// The seccomp profile asked for, the last one given.
+    /// The seccomp profile asked for, the last one given; none by default where privileged.
     pub fn seccomp(&self) -> &SeccompChoice {
-        let given = self.0.security_opt.iter().rev().find_map(|opt| match opt {
+        let given = self.last_security_opt(|opt| match opt {
             SecurityOpt::Seccomp(choice) => Some(choice),
-            SecurityOpt::NoNewPrivileges(_) => None,
+            _ => None,
         });
-        given.unwrap_or(&SeccompChoice::Builtin)
+        given.unwrap_or(match self.0.privileged {
+            true => &SeccompChoice::Unconfined,
+            false => &SeccompChoice::Builtin,
+        })
+    }
+
+    /// The profile of AppArmor asked for, the last one given.
+    pub fn apparmor(&self) -> Option<&str> {
+        let given = self.last_security_opt(|opt| match opt {
+            SecurityOpt::AppArmor(profile) => Some(profile.as_deref()),
+            _ => None,
+        });
+        given.flatten()
+    }
+
+    fn last_security_opt<'a, T>(
+        &'a self,
+        find: impl Fn(&'a SecurityOpt) -> Option<T>,
+    ) -> Option<T> {
+        self.0.security_opt.iter().rev().find_map(find)
+    }
+
+    /// Whether every capability was asked for.
+    pub fn wants_all_capabilities(&self) -> bool {
+        let all = |name: &String| name.trim().eq_ignore_ascii_case("ALL");
+        self.0.privileged || self.0.cap_add.iter().any(all)
+    }
+
+    /// What leaves the container no user ids of its own: root inside is root outside. As flag and value.
+    pub fn shares_ids(&self) -> Option<&'static str> {
+        self.0.shares_ids()
     }
 
     /// The most bytes the root file system may take; `None` is no limit.
@@ -104,21 +134,51 @@ impl Options {
                 self.storage_opt.push(StorageOpt::Size(UNTRUSTED.storage));
             }
         }
-        if self.network == Some(Network::Host) && self.userns == Some(UserNamespace::Auto) {
-            return Err(conflict(
-                "--network host",
-                "--userns auto",
-                "a container with the caller's network has the caller's user ids too",
-            ));
+        if let Some(sharing) = self.shares_ids() {
+            if self.userns == Some(UserNamespace::Auto) {
+                return Err(conflict(
+                    sharing,
+                    "--userns auto",
+                    "a container that shares this with the caller has the caller's user ids too",
+                ));
+            }
+            if self.strict && self.userns.is_none() {
+                return Err(conflict(
+                    sharing,
+                    "--strict",
+                    "it leaves no own user ids; say --userns host to agree to that",
+                ));
+            }
         }
-        if self.network == Some(Network::Host) && self.strict && self.userns.is_none() {
-            return Err(conflict(
-                "--network host",
-                "--strict",
-                "the caller's network leaves no own user ids; say --userns host to agree to that",
-            ));
+        if self.uts == Some(UtsMode::Host) {
+            let names = [
+                (self.hostname.is_some(), "--hostname"),
+                (self.domainname.is_some(), "--domainname"),
+            ];
+            if let Some((_, name)) = names.into_iter().find(|(given, _)| *given) {
+                return Err(conflict(
+                    name,
+                    "--uts host",
+                    "the caller's names are not the container's to set",
+                ));
+            }
         }
         Ok(Checked(self))
+    }
+
+    /// A namespace that the container's user namespace does not own gives root inside no rights over it: where one is
+    /// the caller's, the ids are too, as with Docker. Names of the host are only read.
+    fn shares_ids(&self) -> Option<&'static str> {
+        let sharing = [
+            (self.privileged, "--privileged"),
+            (self.network == Some(Network::Host), "--network host"),
+            (self.ipc == Some(IpcMode::Host), "--ipc host"),
+            (self.pid == Some(PidMode::Host), "--pid host"),
+        ];
+        sharing
+            .into_iter()
+            .find(|(given, _)| *given)
+            .map(|(_, flag)| flag)
     }
 
     fn distinct_mounts(&self) -> Result<(), OptionError> {
@@ -149,6 +209,30 @@ impl Options {
                 self.userns == Some(UserNamespace::Host),
                 "--userns host",
                 "the preset has its own user ids",
+            ),
+            (self.privileged, "--privileged", ISOLATION),
+            (
+                !matches!(self.ipc, None | Some(IpcMode::Private | IpcMode::None)),
+                "--ipc with others",
+                ISOLATION,
+            ),
+            (
+                !matches!(self.pid, None | Some(PidMode::Private)),
+                "--pid of others",
+                ISOLATION,
+            ),
+            (self.uts == Some(UtsMode::Host), "--uts host", ISOLATION),
+            (
+                self.security_opt.iter().any(|opt| {
+                    matches!(
+                        opt,
+                        SecurityOpt::SystemPaths
+                            | SecurityOpt::Unmask(_)
+                            | SecurityOpt::AppArmor(None)
+                    )
+                }),
+                "--security-opt that shows or allows more",
+                ISOLATION,
             ),
             (
                 !self.cap_add.is_empty(),

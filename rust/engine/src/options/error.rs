@@ -199,11 +199,26 @@ pub enum ValueError {
     /// A tmpfs option outside the kernel's list.
     #[error("invalid tmpfs option '{0}'")]
     TmpfsOption(String),
+    /// An unknown `--ipc`.
+    #[error("invalid IPC mode: use private, none, shareable, host or container:NAME")]
+    IpcMode,
+    /// An unknown `--pid`.
+    #[error("invalid PID mode: use host or container:NAME")]
+    PidMode,
+    /// An unknown `--uts`.
+    #[error("invalid UTS mode: use host")]
+    UtsMode,
     /// An unknown `--security-opt`.
     #[error(
-        "invalid --security-opt: '{0}': use no-new-privileges[=true|false] or seccomp=builtin|unconfined|FILE"
+        "invalid --security-opt: '{0}': use seccomp=builtin|unconfined|FILE, apparmor=PROFILE|unconfined, label=disable, no-new-privileges[=true|false], systempaths=unconfined, mask=PATH[:PATH...] or unmask=ALL|PATH[:PATH...]"
     )]
     SecurityOpt(String),
+    /// A path of `mask=` or `unmask=` that is not absolute, or the root.
+    #[error("'{0}' cannot be hidden or shown: use absolute paths below /")]
+    MaskPath(String),
+    /// A label of SELinux.
+    #[error("'{0}': containers are not labelled for SELinux here: only label=disable can be had")]
+    Label(String),
     /// An unknown `--storage-opt`.
     #[error("unknown storage option '{0}': use size=SIZE")]
     StorageOpt(String),

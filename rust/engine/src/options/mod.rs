@@ -10,6 +10,7 @@ mod error;
 mod field;
 mod json;
 mod mounts;
+mod namespaces;
 mod parse;
 mod refused;
 mod scalars;
@@ -27,6 +28,7 @@ pub use error::{OptionError, ValueError};
 pub use field::{Field, Kind};
 pub use json::{refused_json, table_json};
 pub use mounts::{Bind, Propagation, Tmpfs};
+pub use namespaces::{IpcMode, PidMode, UtsMode};
 pub use parse::{RunCommand, parse_run};
 pub use refused::{REFUSED, Refused};
 pub use scalars::{

@@ -23,6 +23,16 @@ pub enum SecurityOpt {
     NoNewPrivileges(bool),
     /// `seccomp=builtin|unconfined|FILE`.
     Seccomp(SeccompChoice),
+    /// `apparmor=PROFILE|unconfined`: none for unconfined.
+    AppArmor(Option<String>),
+    /// `label=disable`: containers are never confined by SELinux.
+    LabelDisable,
+    /// `systempaths=unconfined`: nothing of /proc and /sys is hidden or read-only.
+    SystemPaths,
+    /// `mask=PATH[:PATH...]`: hides more of the container's files, podman's word.
+    Mask(Vec<String>),
+    /// `unmask=PATH[:PATH...]`: shows what is hidden or read-only by default, podman's word; none for `ALL`.
+    Unmask(Option<Vec<String>>),
 }
 
 impl Item for SecurityOpt {
@@ -42,9 +52,28 @@ impl Item for SecurityOpt {
             ("seccomp", Some(file)) if !file.is_empty() => Ok(SecurityOpt::Seccomp(
                 SeccompChoice::File(PathBuf::from(file)),
             )),
+            ("apparmor", Some("unconfined")) => Ok(SecurityOpt::AppArmor(None)),
+            ("apparmor", Some(profile)) if !profile.is_empty() => {
+                Ok(SecurityOpt::AppArmor(Some(profile.to_owned())))
+            }
+            ("label", Some("disable")) => Ok(SecurityOpt::LabelDisable),
+            ("label", Some(label)) if !label.is_empty() => Err(ValueError::Label(text.to_owned())),
+            ("systempaths", Some("unconfined")) => Ok(SecurityOpt::SystemPaths),
+            ("mask", Some(list)) => Ok(SecurityOpt::Mask(paths(list)?)),
+            ("unmask", Some("ALL" | "all")) => Ok(SecurityOpt::Unmask(None)),
+            ("unmask", Some(list)) => Ok(SecurityOpt::Unmask(Some(paths(list)?))),
             _ => Err(ValueError::SecurityOpt(text.to_owned())),
         }
     }
+}
+
+/// Absolute paths with colons between, cleaned lexically.
+fn paths(list: &str) -> Result<Vec<String>, ValueError> {
+    let clean = |path: &str| match super::clean_path(path) {
+        clean if path.starts_with('/') && clean != "/" => Ok(clean),
+        _ => Err(ValueError::MaskPath(path.to_owned())),
+    };
+    list.split(':').map(clean).collect()
 }
 
 /// One `--storage-opt`.

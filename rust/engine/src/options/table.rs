@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::field::{Field, Kind, Refusal};
 use super::{
-    Bind, EnvVar, Hostname, Name, NanoCpus, Network, OptionError, Preset, SecurityOpt, Size,
-    StorageOpt, Tmpfs, UserNamespace, UserSpec, Value, Workdir,
+    Bind, EnvVar, Hostname, IpcMode, Name, NanoCpus, Network, OptionError, PidMode, Preset,
+    SecurityOpt, Size, StorageOpt, Tmpfs, UserNamespace, UserSpec, UtsMode, Value, Workdir,
 };
 
 /// Where an option exists.
@@ -190,8 +190,12 @@ options! {
         "Working directory in the container; it is made if it does not exist."
         user: Option<UserSpec>, "user", 'u'; "USER[:GROUP]", "the image's, else root", Both, Container;
         "User, and optionally group, by name or number from the image's own files."
+        group_add: Vec<String>, "group-add"; "GROUP", "", Both, Container;
+        "Further group of the user, by name or number from the image's own file."
         hostname: Option<Hostname>, "hostname", 'h'; "NAME", "the container's short id", Both, Container;
         "Hostname in the container."
+        domainname: Option<Hostname>, "domainname"; "NAME", "the machine's", Both, Container;
+        "NIS domain name in the container."
     }
     "Files" {
         volumes("volume"): Vec<Bind>, "volume", 'v'; "SOURCE:DEST[:OPTIONS]", "", Both, Container;
@@ -219,7 +223,15 @@ options! {
         cap_drop: Vec<String>, "cap-drop"; "CAPABILITY", "", Both, Container;
         "Drop a Linux capability, or ALL."
         security_opt: Vec<SecurityOpt>, "security-opt"; "OPTION", "", Both, Container;
-        "no-new-privileges, or seccomp=builtin|unconfined|FILE."
+        "seccomp=builtin|unconfined|FILE, apparmor=PROFILE|unconfined, label=disable, no-new-privileges, systempaths=unconfined, mask=PATH or unmask=PATH|ALL."
+        privileged: bool, "privileged"; "", "", Both, Container;
+        "Give every capability that this process has, all devices and a writable /sys; filter and hide nothing; user ids are the caller's."
+        ipc: Option<IpcMode>, "ipc"; "MODE", "private", Both, Container;
+        "Shared memory and message queues: private, none (no /dev/shm), shareable, host, or container:NAME."
+        pid: Option<PidMode>, "pid"; "host|container:NAME", "its own", Both, Container;
+        "Processes it sees and can signal: the caller's, or another container's."
+        uts: Option<UtsMode>, "uts"; "host", "its own", Both, Container;
+        "Host and domain name: host is the caller's."
         preset: Option<Preset>, "preset"; "untrusted", "", Both, Container;
         "untrusted: for code nobody read. No new privileges, no network, a narrower system call filter, and limits: 512m memory, 256 pids, 1g written, 16m output; other limits can be given but not lifted."
         userns: Option<UserNamespace>, "userns"; "auto|host", "auto", Both, Container;

@@ -150,6 +150,13 @@ impl Container {
         let wall = self.began.elapsed();
         let seen = Instant::now();
         let (code, signal) = self.reap()?;
+        if let Some(reader) = self
+            .reader
+            .as_ref()
+            .filter(|_| !self.prepared.plan.has_own_pids())
+        {
+            end_all(reader);
+        }
         let groups = self.reader.as_ref().map(Reader::usage).unwrap_or_default();
         let usage = Usage::new(groups, wall.as_nanos() as u64);
         let mut timings = self.timings.clone();
@@ -206,6 +213,17 @@ impl Drop for Container {
             let _ = self.kill(nix::libc::SIGKILL);
             let _ = self.wait(None, &mut || false);
         }
+    }
+}
+
+/// Ends what a container's first process left where it is not the kernel that does so, as Docker does.
+fn end_all(reader: &Reader) {
+    const AT_MOST: Duration = Duration::from_secs(2);
+    let until = Instant::now() + AT_MOST;
+    reader.kill_all();
+    // Those that the kernel cannot end now are the janitor's, and the watchdog's.
+    while !reader.procs().is_empty() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

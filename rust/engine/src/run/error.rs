@@ -59,6 +59,14 @@ pub enum EngineError {
         /// What was asked for.
         what: &'static str,
     },
+    /// Something that only control groups can clear away.
+    #[error(
+        "{what} needs control groups, to end what the container leaves, and there are none here for it"
+    )]
+    NeedsGroups {
+        /// What was asked for.
+        what: &'static str,
+    },
     /// No free range of ids.
     #[error(
         "no range of user ids is free in {directory}: too many containers, or end what holds the locks there"

@@ -8,6 +8,7 @@ use crate::compose::annotation;
 use crate::options::Checked;
 use fastbox_container::ContainerError;
 use fastbox_container::plan::{Choices, Plan, Storage, Userns};
+use fastbox_container::security::caps::{self, CapSet};
 use nix::errno::Errno;
 use oci_spec::runtime::Spec;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -35,6 +36,9 @@ impl Engine {
             ));
         }
         let mut plan = self.compiled(spec, &choices)?;
+        if !plan.has_own_pids() && self.spawner.group().is_none() {
+            return Err(EngineError::NeedsGroups { what: "--pid" });
+        }
         if plan.userns().own_range()
             && let Err(error) = self.warm(&plan)
         {
@@ -49,8 +53,23 @@ impl Engine {
             notes.push(format!(
                 "no user namespace of its own ({error}): root inside is root outside"
             ));
-        } else if plan.userns() == Userns::Host && options.userns.is_none() {
-            notes.push("no user namespace of its own, for it shares the host's network: root inside is root outside".into());
+        } else if plan.userns() == Userns::Host
+            && options.userns.is_none()
+            && let Some(sharing) = options.shares_ids()
+        {
+            notes.push(format!(
+                "no user namespace of its own, because of {sharing}: root inside is root outside"
+            ));
+        }
+        if plan.userns() == Userns::Host && options.wants_all_capabilities() {
+            let lacking = CapSet::ALL.difference(caps::available());
+            let names: Vec<&str> = lacking.names().collect();
+            if !names.is_empty() {
+                notes.push(format!(
+                    "all capabilities but {}, which this process does not have itself",
+                    names.join(", ")
+                ));
+            }
         }
         if plan.userns() == Userns::Late && super::prepare::administers(spec) {
             notes.push(

@@ -8,6 +8,7 @@ mod error;
 mod exit;
 mod fit;
 mod ids;
+mod masks;
 mod prepare;
 mod pump;
 mod skeleton;

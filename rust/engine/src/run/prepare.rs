@@ -48,7 +48,7 @@ impl Engine {
                 errno,
             }
         })?;
-        let facts = compose::Host::probe(here.clone(), false)?;
+        let facts = compose::Host::probe(here.clone(), false, &options)?;
         let host_image = (image == host::NAME)
             .then(|| host::image(Path::new("/")))
             .transpose()?;
@@ -132,6 +132,7 @@ impl Engine {
         }
         skeleton.etc(spec, options.network(), host_image.is_some())?;
         skeleton.mount_points(spec)?;
+        skeleton.masks(spec)?;
         let mut layers = of_image.to_vec();
         if layers.is_empty() {
             layers.push(skeleton.base());

@@ -21,8 +21,8 @@ const OWN: [&str; 3] = ["/proc", "/dev", "/sys"];
 
 /// A plan's directory: the layer, a layer below it where there is no image, and files that are bound.
 pub(super) struct Skeleton<'a> {
-    directory: PathBuf,
-    layers: &'a [PathBuf],
+    pub(super) directory: PathBuf,
+    pub(super) layers: &'a [PathBuf],
 }
 
 impl<'a> Skeleton<'a> {
@@ -258,7 +258,7 @@ fn make_directory(path: &Path, mode: u32) -> io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(mode))
 }
 
-fn failed(path: &Path) -> impl FnOnce(io::Error) -> PlanError {
+pub(super) fn failed(path: &Path) -> impl FnOnce(io::Error) -> PlanError {
     let path = path.to_owned();
     move |source| PlanError::Skeleton { path, source }
 }

@@ -4,7 +4,7 @@ use super::engine::Engine;
 use super::fit::annotate;
 use super::{EngineError, upper};
 use crate::compose::annotation;
-use crate::options::{Checked, Network, UserNamespace};
+use crate::options::{Checked, IpcMode, Network, PidMode, UserNamespace};
 use fastbox_container::plan::{Choices, Storage, Userns};
 use oci_spec::runtime::Spec;
 
@@ -23,6 +23,14 @@ impl Engine {
             return Err(EngineError::NeedsRoot {
                 what: "--userns host",
             });
+        }
+        let shared = [
+            (options.privileged, "--privileged"),
+            (options.pid == Some(PidMode::Host), "--pid host"),
+            (options.ipc == Some(IpcMode::Host), "--ipc host"),
+        ];
+        if let Some((_, what)) = shared.into_iter().find(|(asked, _)| *asked) {
+            return Err(EngineError::NeedsRoot { what });
         }
         choices.userns = Userns::Owned { ids };
         annotate(spec, annotation::USERNS, "auto");

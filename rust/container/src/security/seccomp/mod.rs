@@ -66,6 +66,13 @@ pub struct Filter {
     pub flags: u32,
 }
 
+impl Filter {
+    /// Whether a call waits for the answer of another program (SECCOMP_FILTER_FLAG_NEW_LISTENER).
+    pub fn notifies(&self) -> bool {
+        self.flags & (1 << 3) != 0
+    }
+}
+
 /// A machine: its native ABI and those its kernel runs beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Arch {

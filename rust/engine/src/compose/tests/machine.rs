@@ -109,7 +109,12 @@ fn the_host_image() {
 
 #[test]
 fn the_host_is_asked() {
-    let host = Host::probe("/".into(), false).unwrap();
+    let host = Host::probe(
+        "/".into(),
+        false,
+        &parse_run(&["img"], &|_| None).unwrap().options,
+    )
+    .unwrap();
     assert!(
         host.cpus >= 1 && host.processors >= 1 && host.open_files > 0 && host.kernel >= (5, 15)
     );

@@ -24,6 +24,8 @@ fn host() -> Host {
         open_files: 1 << 20,
         capabilities: CapSet::ALL.difference(CapSet::EMPTY.with(24)),
         kernel: (6, 18),
+        apparmor: false,
+        devices: Vec::new(),
     }
 }
 

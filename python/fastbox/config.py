@@ -25,8 +25,14 @@ class Config(TypedDict, total=False):
     """User, and optionally group, by name or number from the image's own files. Default: the
     image's, else root."""
 
+    group_add: Sequence[str] | None
+    """Further group of the user, by name or number from the image's own file."""
+
     hostname: str | None
     """Hostname in the container. Default: the container's short id."""
+
+    domainname: str | None
+    """NIS domain name in the container. Default: the machine's."""
 
     volumes: Mapping[str, str | None] | Sequence[str] | None
     """Bind mount a file or directory of the host; options are ro, rw and the mount propagation. A
@@ -64,7 +70,22 @@ class Config(TypedDict, total=False):
     """Drop a Linux capability, or ALL."""
 
     security_opt: Sequence[str] | None
-    """no-new-privileges, or seccomp=builtin|unconfined|FILE."""
+    """seccomp=builtin|unconfined|FILE, apparmor=PROFILE|unconfined, label=disable, no-new-
+    privileges, systempaths=unconfined, mask=PATH or unmask=PATH|ALL."""
+
+    privileged: bool | None
+    """Give every capability that this process has, all devices and a writable /sys; filter and hide
+    nothing; user ids are the caller's."""
+
+    ipc: str | None
+    """Shared memory and message queues: private, none (no /dev/shm), shareable or host. Default:
+    private."""
+
+    pid: str | None
+    """Processes it sees and can signal: host is the caller's. Default: its own."""
+
+    uts: str | None
+    """Host and domain name: host is the caller's. Default: its own."""
 
     preset: Literal["untrusted"] | None
     """untrusted: for code nobody read. No new privileges, no network, a narrower system call

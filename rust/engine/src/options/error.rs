@@ -200,10 +200,10 @@ pub enum ValueError {
     #[error("invalid tmpfs option '{0}'")]
     TmpfsOption(String),
     /// An unknown `--ipc`.
-    #[error("invalid IPC mode: use private, none, shareable, host or container:NAME")]
+    #[error("invalid IPC mode: use private, none, shareable or host")]
     IpcMode,
     /// An unknown `--pid`.
-    #[error("invalid PID mode: use host or container:NAME")]
+    #[error("invalid PID mode: use host")]
     PidMode,
     /// An unknown `--uts`.
     #[error("invalid UTS mode: use host")]

@@ -1,13 +1,10 @@
-//! `--ipc`, `--pid` and `--uts`: namespaces of one's own, the caller's, another container's.
+//! `--ipc`, `--pid` and `--uts`: namespaces of one's own or the caller's.
 
 use super::ValueError;
 use super::field::{Kind, Scalar};
 
-/// How another container is named as the one whose namespace is shared.
-const CONTAINER: &str = "container:";
-
 /// Whose System V IPC, message queues and /dev/shm a container has.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum IpcMode {
     /// Its own, and nobody else's.
     Private,
@@ -17,8 +14,6 @@ pub enum IpcMode {
     Shareable,
     /// The caller's.
     Host,
-    /// Those of the running container of this name or id.
-    Container(String),
 }
 
 impl Scalar for IpcMode {
@@ -30,20 +25,18 @@ impl Scalar for IpcMode {
             "none" => IpcMode::None,
             "shareable" => IpcMode::Shareable,
             "host" => IpcMode::Host,
-            other => IpcMode::Container(container(other).ok_or(ValueError::IpcMode)?),
+            _ => return Err(ValueError::IpcMode),
         })
     }
 }
 
 /// Whose processes a container sees.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PidMode {
     /// Its own.
     Private,
     /// The caller's.
     Host,
-    /// Those of the running container of this name or id.
-    Container(String),
 }
 
 impl Scalar for PidMode {
@@ -53,7 +46,7 @@ impl Scalar for PidMode {
         Ok(match text {
             "" => PidMode::Private,
             "host" => PidMode::Host,
-            other => PidMode::Container(container(other).ok_or(ValueError::PidMode)?),
+            _ => return Err(ValueError::PidMode),
         })
     }
 }
@@ -77,10 +70,4 @@ impl Scalar for UtsMode {
             _ => Err(ValueError::UtsMode),
         }
     }
-}
-
-/// The name after `container:`; none where there is none.
-fn container(text: &str) -> Option<String> {
-    let name = text.strip_prefix(CONTAINER)?;
-    (!name.is_empty()).then(|| name.to_owned())
 }

@@ -81,7 +81,7 @@ def test_import_can_be_interrupted() -> None:
         try:
             fastbox.import_image(reader, "never")
         except KeyboardInterrupt:
-            print([image.names for image in fastbox.list_images() if "never:latest" in image.names])
+            print([image.tags for image in fastbox.list_images() if "never:latest" in image.tags])
         """
     )
     assert done.stdout.strip() == "[]"

@@ -13,7 +13,7 @@ from pathlib import Path
 import cli
 import fastbox
 import pytest
-from fastbox.cli._images import human_size, since
+from fastbox.cli._words import age, human_size
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def image(archive: Path) -> Iterator[str]:
     """The name of its image, which is gone afterwards."""
     fastbox.import_image(archive, "cli-test:1")
     yield "cli-test:1"
-    if any("cli-test:1" in image.names for image in fastbox.list_images()):
+    if any("cli-test:1" in image.tags for image in fastbox.list_images()):
         fastbox.remove_image("cli-test:1")
 
 
@@ -44,7 +44,7 @@ def test_import_and_rmi(archive: Path) -> None:
     assert done.stdout.strip() in listed.stdout.split()
     removed = cli.fastbox("rmi", "cli-import:latest")
     lines = removed.stdout.splitlines()
-    assert lines[0] == "Untagged: docker.io/library/cli-import:latest"
+    assert lines[0] == "Untagged: cli-import:latest"
     assert lines[1] == f"Deleted: {done.stdout.strip()}"
     assert done.stdout.strip() not in cli.fastbox("images", "-q", "--no-trunc").stdout
 
@@ -78,7 +78,9 @@ def test_bad_archives(tmp_path: Path, archive: Path) -> None:
     cli.refused(cli.fastbox("import", tmp_path / "text", "x"), 125, "tar")
     (tmp_path / "short").write_bytes(archive.read_bytes()[:700])
     cli.refused(cli.fastbox("import", tmp_path / "short", "x"), 125, "truncated")
-    cli.refused(cli.fastbox("import", archive, "Not/A/Name"), 125, "invalid image name")
+    cli.refused(
+        cli.fastbox("import", archive, "Not-A-Name"), 125, "repository name must be lowercase"
+    )
 
 
 def test_images(image: str) -> None:
@@ -130,7 +132,7 @@ def test_help(args: list[str]) -> None:
     assert done.stdout.startswith("Usage:  fastbox COMMAND")
 
 
-@pytest.mark.parametrize("name", ["run", "images", "import", "rmi"])
+@pytest.mark.parametrize("name", ["run", "images", "import", "rmi", "tag", "history", "image"])
 def test_help_of_a_command(name: str) -> None:
     assert cli.fastbox("help", name).stdout == cli.fastbox(name, "--help").stdout
     assert f"fastbox {name}" in cli.fastbox(name, "--help").stdout
@@ -169,15 +171,19 @@ def test_sizes_in_words(size: int, shown: str) -> None:
 @pytest.mark.parametrize(
     ("ago", "shown"),
     [
-        (timedelta(seconds=0.4), "less than a second ago"),
+        (timedelta(seconds=0.4), "Less than a second ago"),
         (timedelta(seconds=1), "1 second ago"),
+        (timedelta(seconds=59), "59 seconds ago"),
+        (timedelta(seconds=61), "About a minute ago"),
         (timedelta(minutes=3), "3 minutes ago"),
-        (timedelta(days=1), "1 day ago"),
+        (timedelta(minutes=61), "About an hour ago"),
+        (timedelta(hours=47), "47 hours ago"),
         (timedelta(days=13), "13 days ago"),
         (timedelta(days=15), "2 weeks ago"),
+        (timedelta(days=70), "2 months ago"),
         (timedelta(days=800), "2 years ago"),
     ],
 )
 def test_ages_in_words(ago: timedelta, shown: str) -> None:
     now = datetime(2026, 1, 2, tzinfo=UTC)
-    assert since((now - ago).isoformat(), now) == shown
+    assert age(now - ago, now) == shown

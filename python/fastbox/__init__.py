@@ -6,8 +6,9 @@ b'hello\\n'
 
 `run` starts a program in a new container of an image, waits for it and removes the container.
 `prepare` does what can be done before, once; the `Plan` it gives runs as often as you like, and
-`Plan.start` gives a `Container` with streams. Images come from `import_image`; the image `host` is
-always there and has this machine's own programs. Errors are in `fastbox.exceptions`.
+`Plan.start` gives a `Container` with streams. Images come from `import_image`, and `fastbox.images`
+has all that can be done with them; the image `host` is always there and has this machine's own
+programs. Errors are in `fastbox.exceptions`.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ __all__ = [
     "RunCommand",
     "Usage",
     "__version__",
+    "get_image",
     "import_image",
     "list_images",
     "option_table",
@@ -21,6 +22,7 @@ __all__ = [
     "refused_flags",
     "remove_image",
     "set_programs",
+    "tag_image",
 ]
 
 _T = TypeVar("_T")
@@ -167,20 +169,37 @@ class RunCommand:
 
 @final
 class Image:
-    """An image in the store."""
+    """An image in the store, as it was when it was looked up."""
 
     @property
     def id(self) -> str:
         """`sha256:` and the digest of its config."""
     @property
-    def names(self) -> list[str]:
+    def short_id(self) -> str:
+        """The first 12 digits of it."""
+    @property
+    def tags(self) -> list[str]:
         """Its names, as `debian:12`; empty once another image took the last one."""
+    @property
+    def digests(self) -> list[str]:
+        """For each repository it has a name in, the name by digest: `debian@sha256:…`."""
     @property
     def created(self) -> str:
         """When it was made, in RFC 3339."""
     @property
+    def tagged(self) -> str:
+        """When it last was given a name or lost its last one, in RFC 3339."""
+    @property
     def size(self) -> int:
         """Bytes of file data in its layers."""
+    @property
+    def layer_sizes(self) -> list[int]:
+        """The same for each layer of its history, the lowest first; empty where it is unknown."""
+    @property
+    def layers(self) -> list[str]:
+        """Directories with the unpacked layers, the lowest first."""
+    def document(self) -> dict[str, Any]:
+        """Its config document (OCI image-spec, config.md). Raises ImageNotFound once it is gone."""
 
 @final
 class Imported:
@@ -219,9 +238,12 @@ def refused_flags() -> str: ...
 def import_image(
     fd: int,
     name: str,
-    max_bytes: int | str | None,
-    max_entries: int | None,
+    limits: tuple[int | str | None, int | None],
     message: str | None,
+    changes: list[str],
+    platform: str | None,
 ) -> Imported: ...
 def list_images() -> list[Image]: ...
+def get_image(name: str) -> Image: ...
+def tag_image(source: str, target: str) -> str: ...
 def remove_image(name: str, force: bool) -> list[str]: ...

@@ -12,6 +12,11 @@ __all__ = ["Given", "HelpWanted", "Parser"]
 
 Given = argparse.Namespace
 
+_BOOLEANS = {
+    **dict.fromkeys(("1", "t", "true"), True),
+    **dict.fromkeys(("0", "f", "false"), False),
+}
+
 
 class HelpWanted(Exception):
     """`--help` was given; what to print is the argument."""
@@ -35,6 +40,29 @@ class Parser(argparse.ArgumentParser):
             f"fastbox {verb}", description=description, add_help=False, allow_abbrev=False
         )
         self.add_argument("--help", "-h", action=_HelpAction, nargs=0, help=argparse.SUPPRESS)
+
+    def parse_args(self, args: list[str]) -> Given:  # type: ignore[override]
+        """Reads the words; a switch may stand with a value, as `--quiet=false`."""
+        switches = {
+            name: action.dest
+            for action in self.options()
+            if action.nargs == 0
+            for name in action.option_strings
+        }
+        end = args.index("--") if "--" in args else len(args)
+        words, said = [], {}
+        for word in args[:end]:
+            name, sign, value = word.partition("=")
+            if sign and name in switches:
+                if value.lower() not in _BOOLEANS:
+                    self.error(f"{name}={value}: use true or false")
+                said[switches[name]] = _BOOLEANS[value.lower()]
+            else:
+                words.append(word)
+        given = super().parse_args(words + args[end:])
+        for dest, is_set in said.items():
+            setattr(given, dest, is_set)
+        return given
 
     def error(self, message: str) -> NoReturn:
         """A mistake, in one line."""

@@ -62,6 +62,14 @@ def _dispatch(args: list[str]) -> int:
     from fastbox.cli import _verbs
 
     found = _verbs.find(args)
+    if found is None and (family := _verbs.family(args[0])):
+        if args[1:] and args[1] not in ("--help", "-h"):
+            what = " ".join(args[:2])
+            return _fail(f"unknown command: {what}; see 'fastbox {args[0]} --help'", 1)
+        from fastbox.cli import _help
+
+        sys.stdout.write(f"Usage:  fastbox {args[0]} COMMAND\n" + _help.section("Commands", family))
+        return 0
     if found is None:
         kind, code = ("flag", 125) if args[0].startswith("-") else ("command", 1)
         return _fail(f"unknown {kind}: {args[0]}; see 'fastbox --help'", code)

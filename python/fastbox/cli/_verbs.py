@@ -20,19 +20,25 @@ if TYPE_CHECKING:
 # Command: its module in fastbox.cli, and what it does. `run` is read without argparse.
 VERBS = {
     "run": ("_run", "Run a program in a new container"),
-    "images": ("_images", "List images"),
-    "import": ("_images", "Make an image from a root filesystem archive"),
-    "rmi": ("_images", "Remove images"),
+    "history": ("_image_history", "Show how an image was made"),
+    "image inspect": ("_image_inspect", "Show all that is known of images"),
+    "image prune": ("_image_prune", "Remove images that have no name"),
+    "images": ("_image_list", "List images"),
+    "import": ("_image_import", "Make an image from a root filesystem archive"),
+    "rmi": ("_image_remove", "Remove images"),
+    "tag": ("_image_tag", "Give an image another name"),
     "version": ("_system", "Show the version"),
 }
 # Docker's longer words for the same.
 ALIASES = {
     "container run": "run",
+    "image history": "history",
     "image import": "import",
     "image list": "images",
     "image ls": "images",
     "image rm": "rmi",
     "image remove": "rmi",
+    "image tag": "tag",
 }
 
 
@@ -44,6 +50,13 @@ def find(words: list[str]) -> tuple[str, list[str]] | None:
         if len(words) >= count and name in VERBS:
             return name, words[count:]
     return None
+
+
+def family(word: str) -> list[tuple[str, str]]:
+    """The commands that begin with a word, as `image`, and what they do; none where it is none."""
+    names = {name: name for name in VERBS} | ALIASES
+    of_word = sorted(name for name in names if name.startswith(f"{word} "))
+    return [(name.removeprefix(f"{word} "), VERBS[names[name]][1]) for name in of_word]
 
 
 def parser(verb: str) -> Parser:

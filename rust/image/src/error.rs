@@ -24,12 +24,34 @@ pub enum ImageError {
         matches: Vec<String>,
     },
     /// Text that cannot be an image's name.
-    #[error("invalid image name {reference:?}: {reason}")]
+    #[error("invalid reference format: {reference:?}: {reason}")]
     InvalidReference {
         /// The text as the caller gave it.
         reference: String,
         /// Which rule it breaks.
         reason: &'static str,
+    },
+    /// A change to an image's config that cannot be made.
+    #[error("invalid change {change:?}: {reason}")]
+    Change {
+        /// The Dockerfile instruction as the caller gave it.
+        change: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Text that names no platform an image here can be for.
+    #[error("invalid platform {platform:?}: {reason}")]
+    InvalidPlatform {
+        /// The text as the caller gave it.
+        platform: String,
+        /// Which rule it breaks.
+        reason: &'static str,
+    },
+    /// The name is kept for something else.
+    #[error("the name {name} is reserved for this machine's own programs; use another")]
+    Reserved {
+        /// The name, in its familiar form.
+        name: String,
     },
     /// The image cannot be removed while somebody holds it.
     #[error("image {name} is in use by a container or another process")]

@@ -13,10 +13,13 @@
 //! <root>/lock                                     held (flock) for the instant of a change
 //! ```
 
+pub mod change;
+mod config;
 mod digest;
 mod error;
 mod image;
 mod locate;
+mod platform;
 mod read;
 mod reference;
 mod store;
@@ -24,10 +27,12 @@ mod stream;
 mod tar;
 mod unpack;
 
+pub use config::{Config, Healthcheck};
 pub use digest::Digest;
 pub use error::ImageError;
 pub use image::Image;
 pub use locate::{Kind, Located, locate};
+pub use platform::Platform;
 pub use reference::Reference;
 pub use store::{ImportOptions, Imported, Removed, Store, Summary};
 pub use stream::Progress;

@@ -20,6 +20,9 @@ pub struct Reference {
 }
 
 impl Reference {
+    /// The name that no image of a store may have: it is the machine's own.
+    pub const HOST: &str = "host";
+
     /// Reads `[domain/]path[:tag]`. The tag is `latest` where none is given; the domain is
     /// `docker.io` where the first part has neither dot nor port and is not `localhost`.
     ///
@@ -64,6 +67,15 @@ impl Reference {
         format!("{}:{}", self.repository(), self.tag)
     }
 
+    /// Refuses the reserved name.
+    pub(crate) fn check_free(&self) -> Result<(), ImageError> {
+        let is_host = self.repository() == Reference::HOST && self.tag == DEFAULT_TAG;
+        match is_host {
+            true => Err(ImageError::Reserved { name: self.short() }),
+            false => Ok(()),
+        }
+    }
+
     /// A file name for this reference: unique, and short enough for every file system.
     pub(crate) fn file_stem(&self) -> String {
         let full = self.to_string();
@@ -94,7 +106,7 @@ fn parse(text: &str) -> Result<Reference, &'static str> {
         return Err("it is empty");
     }
     if text.contains('@') {
-        return Err("a digest is not a name; give NAME[:TAG]");
+        return Err("a digest cannot be given to an image; use NAME[:TAG]");
     }
     if text.len() == 64 && Digest::parse(text).is_some() {
         return Err("64 hex digits are an image id, not a name");
@@ -121,7 +133,7 @@ fn parse(text: &str) -> Result<Reference, &'static str> {
     }
     path.split('/').try_for_each(check_component)?;
     if domain.len() + 1 + path.len() > 255 {
-        return Err("a name has at most 255 characters");
+        return Err("repository name must not have more than 255 characters");
     }
     check_tag(tag)?;
     Ok(Reference {
@@ -173,7 +185,7 @@ fn check_component(component: &str) -> Result<(), &'static str> {
         return Err("a part of the name is empty");
     }
     if component.bytes().any(|b| b.is_ascii_uppercase()) {
-        return Err("the name must be lower case");
+        return Err("repository name must be lowercase");
     }
     if !component
         .bytes()

@@ -5,7 +5,7 @@ mod common;
 use std::ops::ControlFlow;
 
 use common::{Scratch, Tar, is_root, list, name};
-use fastbox_image::{ImageError, ImportOptions, Store};
+use fastbox_image::{Config, ImageError, ImportOptions, Store, change};
 
 fn archive(text: &str) -> Vec<u8> {
     Tar::new()
@@ -48,8 +48,144 @@ fn images_are_found_by_name_tag_id_and_digest() {
     assert!(matches!(error, ImageError::InvalidReference { .. }));
     let list = scratch.store.list().unwrap();
     let names: Vec<String> = list.iter().map(|i| i.names[0].short()).collect();
-    assert_eq!(names, ["one:1", "two:latest"]);
-    assert_eq!(list[0].size, 1);
+    assert_eq!(names, ["two:latest", "one:1"]);
+    assert_eq!(list[1].size, 1);
+    assert_eq!(list[1].layer_sizes, [1]);
+}
+
+#[test]
+fn a_digest_after_a_name_means_that_repositorys_image() {
+    let scratch = Scratch::new("pinned");
+    let made = scratch.import(&archive("1")).unwrap().image;
+    let manifest = made.manifest.to_string();
+    for text in [
+        format!("test@{manifest}"),
+        format!("test:any@{manifest}"),
+        format!("docker.io/library/test@{manifest}"),
+        format!("sha256:{}", made.id.short()),
+    ] {
+        assert_eq!(scratch.store.resolve(&text).unwrap().id, made.id, "{text}");
+    }
+    for text in [
+        format!("other@{manifest}"),
+        format!("test@{}", made.id),
+        format!("test@sha256:{}", "0".repeat(64)),
+    ] {
+        let error = scratch.store.resolve(&text).unwrap_err();
+        assert!(
+            matches!(error, ImageError::NotFound { .. }),
+            "{text}: {error:?}"
+        );
+    }
+    let hex = made.manifest.hex();
+    for text in [
+        format!("test@{hex}"),
+        format!("Test@{manifest}"),
+        "test@sha256:12".to_owned(),
+    ] {
+        let error = scratch.store.resolve(&text).unwrap_err();
+        assert!(
+            matches!(error, ImageError::InvalidReference { .. }),
+            "{text}: {error:?}"
+        );
+    }
+}
+
+#[test]
+fn tags_are_given_moved_and_refused() {
+    let scratch = Scratch::new("tag");
+    let store = &scratch.store;
+    let first = scratch.import(&archive("1")).unwrap().image.id;
+    assert_eq!(store.tag("test", &name("other:x")).unwrap(), first);
+    let names = |text: &str| -> Vec<String> {
+        let image = store.get(text).unwrap();
+        image.names.iter().map(|n| n.short()).collect()
+    };
+    assert_eq!(names("test"), ["other:x", "test:latest"]);
+    // Another image takes both names, and the first is found by its id only.
+    let second = scratch.import(&archive("2")).unwrap().image.id;
+    assert_eq!(
+        store.tag(&second.short(), &name("other:x")).unwrap(),
+        second
+    );
+    assert!(names(&first.short()).is_empty());
+    assert_eq!(names("other:x"), ["other:x", "test:latest"]);
+    // A nameless one has a name again, and no record of having had none.
+    store.tag(&first.to_string(), &name("back")).unwrap();
+    assert_eq!(names("back"), ["back:latest"]);
+    assert_eq!(list(&store.root().join("refs")).len(), 3);
+    let error = store.tag("nothing", &name("x")).unwrap_err();
+    assert!(matches!(error, ImageError::NotFound { .. }));
+    for error in [
+        store.tag("test", &name("host")).unwrap_err(),
+        store
+            .import(
+                &archive("3")[..],
+                &name("docker.io/library/host"),
+                ImportOptions::default(),
+            )
+            .unwrap_err(),
+    ] {
+        assert!(matches!(error, ImageError::Reserved { .. }));
+    }
+    store.tag("test", &name("host:2")).unwrap();
+    store.tag("test", &name("me/host")).unwrap();
+}
+
+#[test]
+fn force_takes_the_name_of_an_image_in_use() {
+    let scratch = Scratch::new("force");
+    let store = &scratch.store;
+    let held = scratch.import(&archive("1")).unwrap().image;
+    let id = held.id.to_string();
+    for force in [false, true] {
+        let error = store.remove(&id, force).unwrap_err();
+        assert!(matches!(error, ImageError::InUse { .. }));
+    }
+    let removed = store.remove("test", true).unwrap();
+    assert_eq!(removed.untagged, ["test:latest"]);
+    assert_eq!((removed.image, removed.layers.len()), (None, 0));
+    assert!(store.get(&id).unwrap().names.is_empty());
+    let error = store.remove(&id, true).unwrap_err();
+    assert!(matches!(error, ImageError::InUse { .. }));
+    drop(held);
+    assert!(store.remove(&id, false).unwrap().image.is_some());
+    scratch.check_empty();
+}
+
+#[test]
+fn changes_and_platform_are_in_the_document() {
+    let scratch = Scratch::new("changes");
+    let mut config = Config::default();
+    let changes = [
+        r#"CMD ["a"]"#,
+        "HEALTHCHECK CMD x",
+        "ONBUILD RUN y",
+        "ENV a=b",
+    ];
+    change::apply(&mut config, &changes).unwrap();
+    let options = ImportOptions {
+        config,
+        platform: "linux/arm/v7".parse().unwrap(),
+        ..ImportOptions::default()
+    };
+    let made = scratch
+        .store
+        .import(&archive("1")[..], &name("x"), options)
+        .unwrap();
+    let config = made.image.config.config().as_ref().unwrap();
+    assert_eq!(config.cmd().as_deref(), Some(&["a".to_owned()][..]));
+    let text = scratch.store.document(&made.image.id).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(document["architecture"], "arm");
+    assert_eq!(document["variant"], "v7");
+    assert_eq!(
+        document["config"],
+        serde_json::json!({"Cmd": ["a"], "Env": ["a=b"], "OnBuild": ["RUN y"],
+                           "Healthcheck": {"Test": ["CMD-SHELL", "x"]}})
+    );
+    let again: Config = serde_json::from_value(document["config"].clone()).unwrap();
+    assert_eq!(serde_json::to_value(again).unwrap(), document["config"]);
 }
 
 #[test]

@@ -53,6 +53,9 @@ fn class_of_image(error: &ImageError) -> &'static str {
         ImageError::InUse { .. } | ImageError::SeveralNames { .. } => "Conflict",
         ImageError::Ambiguous { .. }
         | ImageError::InvalidReference { .. }
+        | ImageError::Reserved { .. }
+        | ImageError::InvalidPlatform { .. }
+        | ImageError::Change { .. }
         | ImageError::Truncated { .. }
         | ImageError::Corrupt { .. }
         | ImageError::Unsupported { .. }

@@ -1,11 +1,12 @@
 //! The image store.
 
 use std::cell::RefCell;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::ops::ControlFlow;
 
-use fastbox_engine::image::{self, ImportOptions, Limits, Reference};
+use fastbox_engine::image::{self, Config, ImportOptions, Limits, Reference};
 use fastbox_engine::options::{Options, Size};
 use fastbox_engine::run::{self, EngineError};
 use pyo3::prelude::*;
@@ -13,30 +14,70 @@ use pyo3::prelude::*;
 use crate::interrupt::Interrupt;
 use crate::{errors, streams, values};
 
-/// An image in the store.
-#[pyclass(frozen, module = "fastbox._core", get_all)]
-pub struct Image {
-    id: String,
-    names: Vec<String>,
-    created: String,
-    size: u64,
-}
+/// An image in the store, as it was when it was looked up.
+#[pyclass(frozen, module = "fastbox._core")]
+pub struct Image(image::Summary);
 
 #[pymethods]
 impl Image {
-    fn __repr__(&self) -> String {
-        format!("Image(id={:?}, names={:?})", self.id, self.names)
+    #[getter]
+    fn id(&self) -> String {
+        self.0.id.to_string()
     }
-}
 
-impl From<image::Summary> for Image {
-    fn from(summary: image::Summary) -> Image {
-        Image {
-            id: summary.id.to_string(),
-            names: summary.names.iter().map(Reference::short).collect(),
-            created: summary.created,
-            size: summary.size,
-        }
+    #[getter]
+    fn short_id(&self) -> String {
+        self.0.id.short()
+    }
+
+    #[getter]
+    fn tags(&self) -> Vec<String> {
+        self.0.names.iter().map(Reference::short).collect()
+    }
+
+    #[getter]
+    fn digests(&self) -> Vec<String> {
+        let names = self.0.names.iter().map(Reference::repository);
+        let mut digests: Vec<String> = names.map(|n| format!("{n}@{}", self.0.manifest)).collect();
+        digests.dedup();
+        digests
+    }
+
+    #[getter]
+    fn created(&self) -> &str {
+        &self.0.created
+    }
+
+    #[getter]
+    fn tagged(&self) -> &str {
+        &self.0.tagged
+    }
+
+    #[getter]
+    fn size(&self) -> u64 {
+        self.0.size
+    }
+
+    #[getter]
+    fn layer_sizes(&self) -> Vec<u64> {
+        self.0.layer_sizes.clone()
+    }
+
+    #[getter]
+    fn layers(&self) -> Vec<OsString> {
+        let layers = self.0.layers.iter();
+        layers.map(|layer| layer.as_os_str().to_owned()).collect()
+    }
+
+    /// The config document, read anew each time.
+    fn document<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let text = py.detach(|| Ok::<_, EngineError>(run::engine()?.store().document(&self.0.id)?));
+        let text = text.map_err(|error| errors::engine(py, error))?;
+        py.import("json")?.call_method1("loads", (text,))
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Image(id={:?}, tags={:?})", self.id(), self.tags())
     }
 }
 
@@ -102,13 +143,15 @@ pub fn import_image(
     py: Python<'_>,
     fd: i32,
     name: &str,
-    max_bytes: &Bound<'_, PyAny>,
-    max_entries: Option<u64>,
+    limits: (Bound<'_, PyAny>, Option<u64>),
     message: Option<String>,
+    changes: Vec<String>,
+    platform: Option<&str>,
 ) -> PyResult<Imported> {
+    let (max_bytes, max_entries) = limits;
     let mut limits = Limits::default();
     limits.max_entries = max_entries.unwrap_or(limits.max_entries);
-    if let Some(Size(bytes)) = size(max_bytes)? {
+    if let Some(Size(bytes)) = size(&max_bytes)? {
         limits.max_bytes = bytes;
     }
     let file = File::from(streams::duplicate(fd)?);
@@ -118,14 +161,17 @@ pub fn import_image(
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         };
-        let options = ImportOptions {
-            limits,
-            comment: message,
-            progress: Some(&mut progress),
-            ..ImportOptions::default()
-        };
         let made = (|| {
             let name = Reference::parse(name)?;
+            let mut config = Config::default();
+            image::change::apply(&mut config, &changes)?;
+            let options = ImportOptions {
+                limits,
+                config,
+                platform: platform.map(str::parse).transpose()?.unwrap_or_default(),
+                comment: message,
+                progress: Some(&mut progress),
+            };
             let store = run::engine()?;
             let made = store
                 .store()
@@ -149,7 +195,24 @@ fn size(given: &Bound<'_, PyAny>) -> PyResult<Option<Size>> {
 pub fn list_images(py: Python<'_>) -> PyResult<Vec<Image>> {
     let images = py.detach(|| Ok::<_, EngineError>(run::engine()?.store().list()?));
     let images = images.map_err(|error| errors::engine(py, error))?;
-    Ok(images.into_iter().map(Image::from).collect())
+    Ok(images.into_iter().map(Image).collect())
+}
+
+/// One image.
+#[pyfunction]
+pub fn get_image(py: Python<'_>, name: &str) -> PyResult<Image> {
+    let image = py.detach(|| Ok::<_, EngineError>(run::engine()?.store().get(name)?));
+    image.map(Image).map_err(|error| errors::engine(py, error))
+}
+
+/// Gives an image another name; its id.
+#[pyfunction]
+pub fn tag_image(py: Python<'_>, source: &str, target: &str) -> PyResult<String> {
+    let tagged = py.detach(|| {
+        let target = Reference::parse(target)?;
+        Ok::<_, EngineError>(run::engine()?.store().tag(source, &target)?.to_string())
+    });
+    tagged.map_err(|error| errors::engine(py, error))
 }
 
 /// Removes a name or an image; what is gone, as Docker prints it.

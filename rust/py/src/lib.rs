@@ -22,7 +22,9 @@ mod _core {
     #[pymodule_export]
     use super::container::Container;
     #[pymodule_export]
-    use super::images::{Image, Imported, import_image, list_images, remove_image};
+    use super::images::{
+        Image, Imported, get_image, import_image, list_images, remove_image, tag_image,
+    };
     #[pymodule_export]
     use super::plan::{Plan, prepare, set_programs};
 

@@ -14,7 +14,7 @@ use super::{SpecError, environment, etc, mounts};
 use crate::options::clean_path;
 
 /// The image's name.
-pub const NAME: &str = "host";
+pub const NAME: &str = fastbox_image::Reference::HOST;
 
 /// Directories whose content is shown, where the host has them: programs, settings, packages
 /// outside the system's, and the stores of systems that keep all programs there.

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use oci_spec::image::{
-    Arch, Config, HistoryBuilder, ImageConfiguration, ImageConfigurationBuilder,
-    ImageManifestBuilder, MediaType, Os, RootFsBuilder,
+    HistoryBuilder, ImageConfiguration, ImageConfigurationBuilder, ImageManifestBuilder, MediaType,
+    Os, RootFsBuilder,
 };
 use serde_json::Value;
 
@@ -15,9 +15,11 @@ use super::index::descriptor;
 use super::record::Record;
 use super::workspace::Workspace;
 use super::{Store, sync_directory};
+use crate::config::Config;
 use crate::digest::Digest;
 use crate::error::ImageError;
 use crate::image::Image;
+use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::stream::{self, Format, Progress, Streamed};
 use crate::unpack::{self, Limits, Skipped, Unpacked};
@@ -28,7 +30,9 @@ pub struct ImportOptions<'a> {
     /// Bounds on what the archive may unpack to.
     pub limits: Limits,
     /// What a container of the image runs, and with what, where the caller does not say.
-    pub config: Option<Config>,
+    pub config: Config,
+    /// What its programs are for.
+    pub platform: Platform,
     /// A sentence for the image's history.
     pub comment: Option<String>,
     /// Called while the archive is read.
@@ -73,7 +77,7 @@ impl Store {
     /// # Errors
     /// [`ImageError::Truncated`], [`ImageError::Corrupt`], [`ImageError::Unsupported`],
     /// [`ImageError::Refused`] and [`ImageError::LimitExceeded`] for the archive,
-    /// [`ImageError::Cancelled`], [`ImageError::Io`]. After an error in the archive it may take one
+    /// [`ImageError::Reserved`], [`ImageError::Cancelled`], [`ImageError::Io`]. After an error in the archive it may take one
     /// more read of `reader` until this returns.
     pub fn import(
         &self,
@@ -81,6 +85,7 @@ impl Store {
         name: &Reference,
         options: ImportOptions<'_>,
     ) -> Result<Imported, ImageError> {
+        name.check_free()?;
         self.clean()?;
         let workspace = self.workspace()?;
         let start = Instant::now();
@@ -95,7 +100,8 @@ impl Store {
         })?;
         let unpacking = start.elapsed();
 
-        let documents = Documents::new(&streamed, options.config, options.comment)?;
+        let documents =
+            Documents::new(&streamed, options.config, options.platform, options.comment)?;
         let put = |name: &str, bytes: &[u8]| {
             let path = workspace.path().join(name);
             std::fs::write(&path, bytes).map_err(ImageError::io("write", &path))
@@ -184,7 +190,7 @@ impl Store {
     }
 
     /// Records an image without a name if `name` is its last one; returns its id then.
-    fn loses_name(
+    pub(super) fn loses_name(
         &self,
         mut before: Record,
         name: &Reference,
@@ -237,12 +243,15 @@ struct Documents {
 impl Documents {
     fn new(
         streamed: &Streamed<Unpacked>,
-        config: Option<Config>,
+        config: Config,
+        platform: Platform,
         comment: Option<String>,
     ) -> Result<Documents, ImageError> {
         let created = super::clock::rfc3339(SystemTime::now());
-        let config = configuration(&created, streamed.diff.0, config, comment);
-        let config = encode(config)?;
+        let mut document = value(configuration(&created, streamed.diff.0, platform, comment))?;
+        // Its own type has fields that OCI's does not.
+        document["config"] = value(Ok(config))?;
+        let config = document.to_string().into_bytes();
         let (blob, blob_size) = streamed.blob;
         let media_type = match streamed.format {
             Format::Tar => MediaType::ImageLayer,
@@ -278,6 +287,7 @@ impl Documents {
         record.layers = vec![self.diff_id];
         record.blobs = vec![self.blob];
         record.size = self.size;
+        record.layer_sizes = vec![self.size];
         record
     }
 }
@@ -285,7 +295,7 @@ impl Documents {
 fn configuration(
     created: &str,
     diff_id: Digest,
-    config: Option<Config>,
+    platform: Platform,
     comment: Option<String>,
 ) -> Result<ImageConfiguration, oci_spec::OciSpecError> {
     let history = HistoryBuilder::default()
@@ -297,28 +307,33 @@ fn configuration(
         .typ("layers")
         .diff_ids(vec![diff_id.to_string()])
         .build()?;
-    ImageConfigurationBuilder::default()
+    let document = ImageConfigurationBuilder::default()
         .created(created)
-        .architecture(Arch::default())
+        .architecture(platform.architecture)
         .os(Os::Linux)
-        .config(config.unwrap_or_default())
         .rootfs(rootfs)
-        .history(vec![history])
-        .build()
+        .history(vec![history]);
+    match platform.variant {
+        Some(variant) => document.variant(variant).build(),
+        None => document.build(),
+    }
 }
 
 /// A document as JSON with ordered keys, so that equal documents have equal digests.
 fn encode<T: serde::Serialize>(
     document: Result<T, oci_spec::OciSpecError>,
 ) -> Result<Vec<u8>, ImageError> {
-    let encoded = document
+    Ok(value(document)?.to_string().into_bytes())
+}
+
+fn value<T: serde::Serialize>(
+    document: Result<T, oci_spec::OciSpecError>,
+) -> Result<Value, ImageError> {
+    document
         .map_err(|error| error.to_string())
-        .and_then(|document| serde_json::to_value(document).map_err(|error| error.to_string()));
-    match encoded {
-        Ok(value) => Ok(value.to_string().into_bytes()),
-        Err(reason) => Err(ImageError::Corrupt {
+        .and_then(|document| serde_json::to_value(document).map_err(|error| error.to_string()))
+        .map_err(|reason| ImageError::Corrupt {
             what: "image config",
             reason,
-        }),
-    }
+        })
 }

@@ -3,10 +3,12 @@
 mod clock;
 mod import;
 mod index;
+mod list;
 mod lock;
 mod record;
 mod remove;
 mod resolve;
+mod tag;
 mod workspace;
 
 use std::fs::{DirBuilder, File};
@@ -15,8 +17,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 pub use import::{ImportOptions, Imported};
+pub use list::Summary;
 pub use remove::Removed;
-pub use resolve::Summary;
 
 use crate::digest::Digest;
 use crate::error::ImageError;
@@ -122,10 +124,14 @@ fn check_layout(path: &Path, text: &[u8]) -> Result<(), ImageError> {
 
 /// Reads a stored JSON document.
 fn parse<'a, T: serde::Deserialize<'a>>(path: &Path, text: &'a [u8]) -> Result<T, ImageError> {
-    serde_json::from_slice(text).map_err(|error| ImageError::Damaged {
-        path: path.to_path_buf(),
-        reason: error.to_string(),
-    })
+    serde_json::from_slice(text).map_err(|error| damaged(path, &error.to_string()))
+}
+
+fn damaged(path: impl Into<PathBuf>, reason: &str) -> ImageError {
+    ImageError::Damaged {
+        path: path.into(),
+        reason: reason.to_owned(),
+    }
 }
 
 /// Makes the names in a directory last.

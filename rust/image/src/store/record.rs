@@ -31,6 +31,9 @@ pub(super) struct Record {
     pub created: String,
     /// Bytes of file data in the unpacked layers.
     pub size: u64,
+    /// The same of each layer that the image's history names; empty where it is unknown.
+    #[serde(default)]
+    pub layer_sizes: Vec<u64>,
 }
 
 impl Record {
@@ -45,6 +48,7 @@ impl Record {
             blobs: Vec::new(),
             created,
             size: 0,
+            layer_sizes: Vec::new(),
         }
     }
 
@@ -68,7 +72,7 @@ impl Store {
         self.refs().join(format!("@{}.json", id.hex()))
     }
 
-    fn record_path(&self, record: &Record) -> PathBuf {
+    pub(super) fn record_path(&self, record: &Record) -> PathBuf {
         match record.reference() {
             Some(name) => self.name_path(&name),
             None => self.nameless_path(&record.id),

@@ -9,13 +9,14 @@ use super::resolve::Target;
 use super::workspace::Workspace;
 use crate::digest::Digest;
 use crate::error::ImageError;
+use crate::reference::Reference;
 
 /// What a removal did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
-    /// The names that are gone, in their full form.
+    /// The names that are gone, in their familiar form.
     pub untagged: Vec<String>,
-    /// The image that is gone with its last name; None if it has others.
+    /// The image that is gone with its last name; None if it has others, or is in use.
     pub image: Option<Digest>,
     /// The unpacked layers that are gone, which no other image has.
     pub layers: Vec<Digest>,
@@ -23,7 +24,8 @@ pub struct Removed {
 
 impl Store {
     /// Removes a name. With its last name, or by id, the image goes too, and with it the layers
-    /// that no other image has. `force` removes by id an image that has several names.
+    /// that no other image has. `force` removes by id an image that has several names, and takes
+    /// the last name from an image that is in use, which stays.
     ///
     /// # Errors
     /// [`ImageError::InUse`] while anyone holds the [`crate::Image`], in this process or another;
@@ -36,27 +38,26 @@ impl Store {
         let id = target.record().id;
         let mut records = self.records()?;
         records.retain(|record| record.id == id);
-        let names: Vec<String> = records.iter().filter_map(|r| r.name.clone()).collect();
+        let untagged = records.iter().filter_map(Record::reference);
+        let untagged: Vec<String> = untagged.map(|name| name.short()).collect();
         if let Target::Name(record) = &target
-            && names.len() > 1
+            && untagged.len() > 1
         {
-            self.forget(record)?;
-            self.write_index(&self.records()?)?;
-            return Ok(Removed {
-                untagged: record.name.iter().cloned().collect(),
-                ..Removed::default()
-            });
+            return self.untag(record);
         }
-        if names.len() > 1 && !force {
+        if untagged.len() > 1 && !force {
             return Err(ImageError::SeveralNames {
                 id: id.short(),
-                names: records
-                    .iter()
-                    .filter_map(|r| Some(r.reference()?.short()))
-                    .collect(),
+                names: untagged,
             });
         }
         let Some(claim) = self.claim(&id)? else {
+            if let (Target::Name(record), true) = (&target, force) {
+                let mut nameless = record.clone();
+                nameless.name = None;
+                self.put(&nameless)?;
+                return self.untag(record);
+            }
             return Err(ImageError::InUse {
                 name: name.to_owned(),
             });
@@ -67,9 +68,19 @@ impl Store {
         let layers = self.sweep(&workspace)?;
         drop((claim, lock));
         Ok(Removed {
-            untagged: names,
+            untagged,
             image: Some(id),
             layers,
+        })
+    }
+
+    fn untag(&self, record: &Record) -> Result<Removed, ImageError> {
+        self.forget(record)?;
+        self.write_index(&self.records()?)?;
+        let name = record.reference();
+        Ok(Removed {
+            untagged: name.iter().map(Reference::short).collect(),
+            ..Removed::default()
         })
     }
 

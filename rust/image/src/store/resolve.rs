@@ -9,21 +9,6 @@ use crate::error::ImageError;
 use crate::image::Image;
 use crate::reference::Reference;
 
-/// An image in the list of all.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Summary {
-    /// The image's id: the digest of its config.
-    pub id: Digest,
-    /// The digest of its manifest.
-    pub manifest: Digest,
-    /// Its names; empty once another image took the last one.
-    pub names: Vec<Reference>,
-    /// When it was made, in RFC 3339.
-    pub created: String,
-    /// Bytes of file data in its unpacked layers.
-    pub size: u64,
-}
-
 /// What a text given by a user means.
 pub(super) enum Target {
     /// A name, with its record.
@@ -41,9 +26,10 @@ impl Target {
 }
 
 impl Store {
-    /// Finds an image by name (`debian`, `debian:12`), id, the beginning of an id, or digest
-    /// (`sha256:…`, of its config or manifest), and holds it. A name goes before the beginning of
-    /// an id.
+    /// Finds an image by name (`debian`, `debian:12`), name and digest of its manifest
+    /// (`debian@sha256:…`; a tag in between counts for nothing), id, the beginning of an id, or
+    /// digest (`sha256:…`, of its config or manifest), and holds it. A name goes before the
+    /// beginning of an id.
     ///
     /// # Errors
     /// [`ImageError::NotFound`], [`ImageError::Ambiguous`] for the beginning of several ids,
@@ -56,37 +42,18 @@ impl Store {
             })
     }
 
-    /// All images, those with names first, ordered by name.
-    ///
-    /// # Errors
-    /// [`ImageError::Damaged`], [`ImageError::Version`], [`ImageError::Io`].
-    pub fn list(&self) -> Result<Vec<Summary>, ImageError> {
-        let mut images: Vec<Summary> = Vec::new();
-        for record in self.records()? {
-            let name = record.reference();
-            if let Some(known) = images.iter_mut().find(|image| image.id == record.id) {
-                known.names.extend(name);
-                continue;
-            }
-            images.push(Summary {
-                id: record.id,
-                manifest: record.manifest,
-                names: name.into_iter().collect(),
-                created: record.created,
-                size: record.size,
-            });
-        }
-        images.sort_by_key(|image| image.names.is_empty());
-        Ok(images)
-    }
-
     pub(super) fn find(&self, text: &str) -> Result<Target, ImageError> {
         let not_found = || ImageError::NotFound {
             name: text.to_owned(),
         };
-        // NAME@DIGEST and NAME:TAG@DIGEST mean the digest.
-        let digest = text.rsplit_once('@').map_or(text, |(_, digest)| digest);
-        if let Some(digest) = Digest::parse(digest) {
+        if let Some((name, digest)) = text.split_once('@') {
+            let (name, manifest) = pinned(text, name, digest)?;
+            let mut records = self.records()?.into_iter();
+            let same = |known: Reference| known.repository() == name.repository();
+            let found = records.find(|r| r.manifest == manifest && r.reference().is_some_and(same));
+            return found.map(Target::Id).ok_or_else(not_found);
+        }
+        if let Some(digest) = Digest::parse(text) {
             let mut records = self.records()?.into_iter();
             let found = records.find(|r| r.id == digest || r.manifest == digest);
             return found.map(Target::Id).ok_or_else(not_found);
@@ -134,14 +101,16 @@ impl Store {
     }
 
     fn config(&self, id: &Digest) -> Result<ImageConfiguration, ImageError> {
-        let path = self.blob(id);
-        let text = std::fs::read(&path).map_err(ImageError::io("read", &path))?;
-        if Digest::of(&text) != *id {
-            return Err(ImageError::Damaged {
-                path,
-                reason: "its digest is not its name".to_owned(),
-            });
-        }
-        parse(&path, &text)
+        parse(&self.blob(id), self.document(id)?.as_bytes())
     }
+}
+
+/// The two parts of NAME@DIGEST.
+fn pinned(text: &str, name: &str, digest: &str) -> Result<(Reference, Digest), ImageError> {
+    let digest = digest.strip_prefix("sha256:").and_then(Digest::parse);
+    let digest = digest.ok_or_else(|| ImageError::InvalidReference {
+        reference: text.chars().take(300).collect(),
+        reason: "sha256: and 64 hex digits must follow the @",
+    })?;
+    Ok((Reference::parse(name)?, digest))
 }

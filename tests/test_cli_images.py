@@ -129,7 +129,7 @@ def test_rmi_while_in_use(image: str) -> None:
 def test_help(args: list[str]) -> None:
     done = cli.fastbox(*args)
     assert done.returncode == 0
-    assert done.stdout.startswith("Usage:  fastbox COMMAND")
+    assert done.stdout.startswith("Usage:  fastbox [OPTIONS] COMMAND")
 
 
 @pytest.mark.parametrize("name", ["run", "images", "import", "rmi", "tag", "history", "image"])

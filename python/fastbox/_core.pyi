@@ -13,6 +13,7 @@ __all__ = [
     "RunCommand",
     "Usage",
     "__version__",
+    "configure",
     "get_image",
     "import_image",
     "list_images",
@@ -232,6 +233,12 @@ class Imported:
 
 def set_programs(directory: str) -> None: ...
 def prepare(image: str, config: Mapping[str, Any], shared: bool) -> Plan: ...
+def configure(
+    config: str | None = None,
+    root: str | None = None,
+    run_root: str | None = None,
+    log_level: str | None = None,
+) -> None: ...
 def parse_run(args: list[str]) -> RunCommand | None: ...
 def option_table() -> str: ...
 def refused_flags() -> str: ...

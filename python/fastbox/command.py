@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from fastbox._core import Completed, RunCommand
 
-__all__ = ["option_table", "parse_run", "pass_through", "refused_flags"]
+__all__ = ["configure", "option_table", "parse_run", "pass_through", "refused_flags"]
 
 
 def option_table() -> list[dict[str, Any]]:
@@ -19,6 +19,16 @@ def option_table() -> list[dict[str, Any]]:
 
     rows: list[dict[str, Any]] = json.loads(_core.option_table())
     return rows
+
+
+def configure(
+    config: str | None = None,
+    root: str | None = None,
+    run_root: str | None = None,
+    log_level: str | None = None,
+) -> None:
+    """Sets what the global flags say, before anything else is asked of the engine."""
+    _core.configure(config, root, run_root, log_level)
 
 
 def refused_flags() -> list[dict[str, Any]]:

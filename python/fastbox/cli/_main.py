@@ -9,7 +9,7 @@ from fastbox._elsewhere import needs_linux
 from fastbox.exceptions import FastboxError
 
 HEAD = """\
-Usage:  fastbox COMMAND
+Usage:  fastbox [OPTIONS] COMMAND
 
 Containers at the speed of starting a process.
 """
@@ -49,16 +49,15 @@ def _dispatch(args: list[str]) -> int:
         needs_linux()
     if args[:1] == ["run"]:  # before all else is imported
         return _run(args[1:])
-    if not args or args[0] in ("--help", "-h") or args == ["help"]:
-        from fastbox.cli import _help, _verbs
+    if args and args[0].startswith("-"):
+        from fastbox.cli import _global
 
-        rows = [(verb, text) for verb, (_, text) in _verbs.VERBS.items()]
-        sys.stdout.write(HEAD + _help.section("Commands", rows) + TAIL)
+        return _dispatch(_global.read(args))
+    if not args or args == ["help"]:
+        sys.stdout.write(_help_text())
         return 0
     if args[0] == "help":
         return _dispatch([*args[1:], "--help"])
-    if args[0] in ("--version", "-v"):
-        return _dispatch(["version"])
     from fastbox.cli import _verbs
 
     found = _verbs.find(args)
@@ -71,8 +70,7 @@ def _dispatch(args: list[str]) -> int:
         sys.stdout.write(f"Usage:  fastbox {args[0]} COMMAND\n" + _help.section("Commands", family))
         return 0
     if found is None:
-        kind, code = ("flag", 125) if args[0].startswith("-") else ("command", 1)
-        return _fail(f"unknown {kind}: {args[0]}; see 'fastbox --help'", code)
+        return _fail(f"unknown command: {args[0]}{_nearest(args[0])}; see 'fastbox --help'", 1)
     verb, rest = found
     if verb == "run":
         return _run(rest)
@@ -84,6 +82,26 @@ def _dispatch(args: list[str]) -> int:
         sys.stdout.write(str(wanted))
         return 0
     return _verbs.command(verb)(given)
+
+
+def _help_text() -> str:
+    from fastbox.cli import _global, _help, _verbs
+
+    verbs = [(verb, text) for verb, (_, text) in _verbs.VERBS.items()]
+    flags = [
+        (f"{', '.join(names) if len(names) > 1 else '    ' + names[0]} {metavar}".rstrip(), text)
+        for names, metavar, text in _global.FLAGS
+    ]
+    return HEAD + _help.section("Commands", verbs) + _help.section("Options", flags) + TAIL
+
+
+def _nearest(word: str) -> str:
+    from difflib import get_close_matches
+
+    from fastbox.cli import _verbs
+
+    near = get_close_matches(word, _verbs.VERBS, 1)
+    return f", is {near[0]} meant?" if near else ""
 
 
 def _run(args: list[str]) -> int:

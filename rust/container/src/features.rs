@@ -28,6 +28,21 @@ impl Features {
         }
     }
 
+    /// What it cannot do, in words.
+    pub fn lacking(self) -> impl Iterator<Item = &'static str> {
+        let all = [
+            (self.detached_layers, "overlay of detached layers (6.15)"),
+            (self.idmapped_tmpfs, "id-mapped tmpfs (6.3)"),
+            (self.idmapped_layers, "overlay of id-mapped layers (5.19)"),
+            (
+                self.tmpfs_attributes,
+                "users' extended attributes on tmpfs (6.6)",
+            ),
+        ];
+        let lacks = |(has, words): (bool, _)| (!has).then_some(words);
+        all.into_iter().filter_map(lacks)
+    }
+
     /// As if the kernel lacked those named, in the spelling of the fields, with commas between: to try the
     /// fallbacks on a kernel that has them.
     #[must_use]

@@ -9,6 +9,7 @@ use nix::libc::{O_DIRECTORY, O_NOFOLLOW, O_PATH};
 use nix::unistd::{Uid, User};
 
 use crate::owner::StateError;
+use crate::settings::Settings;
 
 /// The two directories, made and checked: they belong to the effective user, and nobody else may write there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,16 +21,16 @@ pub struct Paths {
 impl Paths {
     /// Finds and makes the directories of the effective user.
     ///
-    /// Root of the store: `FASTBOX_ROOT`, else `/var/lib/fastbox` for root, else `$XDG_DATA_HOME/fastbox`, else
-    /// `~/.local/share/fastbox`. Run directory: `FASTBOX_RUN`, else `/run/fastbox` for root, else
+    /// Root of the store: what the settings say (flag, `FASTBOX_ROOT`, file), else `/var/lib/fastbox` for root, else `$XDG_DATA_HOME/fastbox`, else
+    /// `~/.local/share/fastbox`. Run directory: what they say, else `/run/fastbox` for root, else
     /// `$XDG_RUNTIME_DIR/fastbox` where that exists, else `/tmp/fastbox-<uid>`. (XDG Base Directory
     /// Specification: what is not absolute there is ignored.)
     ///
     /// # Errors
-    /// A variable of ours that is not an absolute path, no home, a directory that cannot be made, or one
+    /// No home, a directory that cannot be made, or one
     /// that others own or may write to.
-    pub fn find() -> Result<Paths, StateError> {
-        let (root, run) = locate(Uid::effective(), |name| std::env::var_os(name))?;
+    pub fn find(settings: &Settings) -> Result<Paths, StateError> {
+        let (root, run) = locate(settings, Uid::effective(), |name| std::env::var_os(name))?;
         Paths::at(&root, &run)
     }
 
@@ -86,6 +87,7 @@ impl Paths {
 }
 
 fn locate(
+    settings: &Settings,
     user: Uid,
     var: impl Fn(&str) -> Option<OsString>,
 ) -> Result<(PathBuf, PathBuf), StateError> {
@@ -95,8 +97,8 @@ fn locate(
             .map(PathBuf::from)
     };
     let xdg = |name: &str| var(name).filter(|path| path.is_absolute());
-    let root = match var("FASTBOX_ROOT") {
-        Some(path) => path,
+    let root = match &settings.root {
+        Some(path) => path.clone(),
         None if user.is_root() => PathBuf::from("/var/lib/fastbox"),
         None => match xdg("XDG_DATA_HOME") {
             Some(data) => data.join("fastbox"),
@@ -106,8 +108,8 @@ fn locate(
                 .join(".local/share/fastbox"),
         },
     };
-    let run = match var("FASTBOX_RUN") {
-        Some(path) => path,
+    let run = match &settings.run {
+        Some(path) => path.clone(),
         None if user.is_root() => PathBuf::from("/run/fastbox"),
         None => match xdg("XDG_RUNTIME_DIR").filter(|path| path.is_dir()) {
             Some(runtime) => runtime.join("fastbox"),
@@ -165,7 +167,7 @@ mod tests {
 
     fn located(uid: u32, vars: &[(&str, &str)]) -> (String, String) {
         let var = |name: &str| Some(vars.iter().find(|(key, _)| *key == name)?.1.into());
-        let (root, run) = locate(Uid::from_raw(uid), var).unwrap();
+        let (root, run) = locate(&Settings::default(), Uid::from_raw(uid), var).unwrap();
         (root.display().to_string(), run.display().to_string())
     }
 
@@ -176,18 +178,19 @@ mod tests {
             located(0, &[("XDG_DATA_HOME", "/x")]),
             is("/var/lib/fastbox", "/run/fastbox")
         );
-        let home = [
-            ("HOME", "/h"),
-            ("XDG_DATA_HOME", "relative"),
-            ("FASTBOX_RUN", ""),
-        ];
+        let home = [("HOME", "/h"), ("XDG_DATA_HOME", "relative")];
         assert_eq!(
             located(77, &home),
             is("/h/.local/share/fastbox", "/tmp/fastbox-77")
         );
         let xdg = [("XDG_DATA_HOME", "/d"), ("XDG_RUNTIME_DIR", "/dev")];
         assert_eq!(located(77, &xdg), is("/d/fastbox", "/dev/fastbox"));
-        let own = [("FASTBOX_ROOT", "/a"), ("FASTBOX_RUN", "/b")];
-        assert_eq!(located(77, &own), is("/a", "/b"));
+        let own = Settings {
+            root: Some("/a".into()),
+            run: Some("/b".into()),
+            ..Settings::default()
+        };
+        let (root, run) = locate(&own, Uid::from_raw(77), |_| None).unwrap();
+        assert_eq!((root, run), ("/a".into(), "/b".into()));
     }
 }

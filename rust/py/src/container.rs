@@ -10,9 +10,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use crate::completed::{Captured, Completed, Text};
-use crate::errors;
 use crate::interrupt::Interrupt;
 use crate::pipe::Pipe;
+use crate::{errors, log};
 
 const SIGKILL: i32 = 9;
 
@@ -112,7 +112,7 @@ impl Container {
             .transpose()
             .map_err(|error| PyValueError::new_err(error.to_string()))?;
         let mut interrupt = Interrupt::default();
-        let exit = py.detach(|| {
+        let exit = log::detach(py, || {
             // Input that nobody took has ended; output that nobody took must not fill its pipe.
             drop(lock(&self.pipes[0]).take());
             for pipe in &self.pipes[1..] {
@@ -124,8 +124,9 @@ impl Container {
         let Some(exit) = exit else {
             return Ok(None);
         };
-        let [stdout, stderr] =
-            py.detach(|| [1, 2].map(|place| lock(&self.pipes[place]).collected()));
+        let [stdout, stderr] = log::detach(py, || {
+            [1, 2].map(|place| lock(&self.pipes[place]).collected())
+        });
         let captured = Captured {
             stdout: stdout?,
             stderr: stderr?,
@@ -148,14 +149,13 @@ impl Container {
     }
 
     fn kill(&self, py: Python<'_>, signal: i32) -> PyResult<()> {
-        py.detach(|| self.with(|inner| inner.kill(signal)))
+        log::detach(py, || self.with(|inner| inner.kill(signal)))
             .map(drop)
             .map_err(|error| errors::engine(py, error))
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| self.end())
-            .map_err(|error| errors::engine(py, error))
+        log::detach(py, || self.end()).map_err(|error| errors::engine(py, error))
     }
 }
 

@@ -36,6 +36,7 @@ pub fn engine(py: Python<'_>, error: EngineError) -> PyErr {
 fn class(error: &EngineError) -> &'static str {
     match error {
         EngineError::Option(_)
+        | EngineError::Settings(_)
         | EngineError::Spec(_)
         | EngineError::Plan(_)
         | EngineError::Strict { .. }

@@ -12,7 +12,7 @@ use fastbox_engine::run::{self, EngineError};
 use pyo3::prelude::*;
 
 use crate::interrupt::Interrupt;
-use crate::{errors, streams, values};
+use crate::{errors, log, streams, values};
 
 /// An image in the store, as it was when it was looked up.
 #[pyclass(frozen, module = "fastbox._core")]
@@ -155,7 +155,7 @@ pub fn import_image(
         limits.max_bytes = bytes;
     }
     let file = File::from(streams::duplicate(fd)?);
-    let (made, interrupt) = py.detach(|| {
+    let (made, interrupt) = log::detach(py, || {
         let interrupt = RefCell::new(Interrupt::default());
         let mut progress = |_| match interrupt.borrow_mut().came() {
             true => ControlFlow::Break(()),
@@ -193,7 +193,7 @@ fn size(given: &Bound<'_, PyAny>) -> PyResult<Option<Size>> {
 /// All images.
 #[pyfunction]
 pub fn list_images(py: Python<'_>) -> PyResult<Vec<Image>> {
-    let images = py.detach(|| Ok::<_, EngineError>(run::engine()?.store().list()?));
+    let images = log::detach(py, || Ok::<_, EngineError>(run::engine()?.store().list()?));
     let images = images.map_err(|error| errors::engine(py, error))?;
     Ok(images.into_iter().map(Image).collect())
 }
@@ -218,7 +218,7 @@ pub fn tag_image(py: Python<'_>, source: &str, target: &str) -> PyResult<String>
 /// Removes a name or an image; what is gone, as Docker prints it.
 #[pyfunction]
 pub fn remove_image(py: Python<'_>, name: &str, force: bool) -> PyResult<Vec<String>> {
-    let removed = py.detach(|| {
+    let removed = log::detach(py, || {
         let engine = run::engine()?;
         // Plans kept for runs to come are no use of an image.
         engine.forget_plans();

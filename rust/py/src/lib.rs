@@ -7,6 +7,7 @@ mod container;
 mod errors;
 mod images;
 mod interrupt;
+mod log;
 mod pipe;
 mod plan;
 mod streams;
@@ -16,7 +17,7 @@ mod values;
 #[pyo3::pymodule]
 mod _core {
     #[pymodule_export]
-    use super::command::{RunCommand, option_table, parse_run, refused_flags};
+    use super::command::{RunCommand, configure, option_table, parse_run, refused_flags};
     #[pymodule_export]
     use super::completed::{Completed, Usage};
     #[pymodule_export]

@@ -13,7 +13,7 @@ use pyo3::types::{PyBytes, PyDict, PyList};
 use crate::completed::{Captured, Completed, Text};
 use crate::container::Container;
 use crate::interrupt::Interrupt;
-use crate::{errors, streams, values};
+use crate::{errors, log, streams, values};
 
 /// An image and its options, ready to run.
 #[pyclass(frozen, module = "fastbox._core")]
@@ -45,7 +45,7 @@ pub fn prepare(
     if !shared {
         return Plan::new(py, image, options, Vec::new());
     }
-    let prepared = py.detach(|| run::engine()?.prepare_shared(&image, options));
+    let prepared = log::detach(py, || run::engine()?.prepare_shared(&image, options));
     let prepared = prepared.map_err(|error| errors::engine(py, error))?;
     let (prepared, held) = prepared;
     Ok(Plan {
@@ -62,7 +62,7 @@ impl Plan {
         options: Checked,
         command: Vec<String>,
     ) -> PyResult<Plan> {
-        let prepared = py.detach(|| run::engine()?.prepare(&image, options, &command));
+        let prepared = log::detach(py, || run::engine()?.prepare(&image, options, &command));
         let prepared = prepared.map_err(|error| errors::engine(py, error))?;
         Ok(Plan {
             image,
@@ -72,8 +72,7 @@ impl Plan {
     }
 
     fn launch(&self, py: Python<'_>, request: Request) -> PyResult<run::Container> {
-        py.detach(|| self.prepared.start(request))
-            .map_err(|error| errors::engine(py, error))
+        log::detach(py, || self.prepared.start(request)).map_err(|error| errors::engine(py, error))
     }
 
     /// The Plan's options with those of one run, looked at together again where there are any.
@@ -129,7 +128,7 @@ impl Plan {
         let mut container = self.launch(py, request)?;
         let input = input.map(|bytes| bytes.as_bytes());
         let mut interrupt = Interrupt::default();
-        let result = py.detach(|| {
+        let result = log::detach(py, || {
             let result = container.communicate(input, timeout, most, &mut || interrupt.came());
             drop(container);
             result
@@ -186,7 +185,7 @@ impl Plan {
         };
         let (timeout, max_output) = (options.timeout, limit(options));
         let mut container = self.launch(py, request)?;
-        let result = py.detach(|| {
+        let result = log::detach(py, || {
             use std::os::fd::AsFd;
             let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
             let pump = Pump {

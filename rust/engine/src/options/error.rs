@@ -44,6 +44,12 @@ pub enum OptionError {
         /// `--memory`, or `'m' in -im`.
         flag: String,
     },
+    /// Several values by default for a flag that takes one.
+    #[error("{flag} takes one value, not several")]
+    Several {
+        /// `--memory`.
+        flag: String,
+    },
     /// A flag's value does not fit.
     #[error("invalid argument {value:?} for \"{flag}\" flag: {reason}")]
     InvalidFlag {

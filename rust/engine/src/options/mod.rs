@@ -29,7 +29,7 @@ pub use field::{Field, Kind};
 pub use json::{refused_json, table_json};
 pub use mounts::{Bind, Propagation, Tmpfs};
 pub use namespaces::{IpcMode, PidMode, UtsMode};
-pub use parse::{RunCommand, parse_run};
+pub use parse::{RunCommand, check_default, parse_run, parse_run_with};
 pub use refused::{REFUSED, Refused};
 pub use scalars::{
     EnvVar, Hostname, Name, NanoCpus, Network, Preset, UserNamespace, UserSpec, Workdir,

@@ -28,6 +28,18 @@ pub fn parse_run<S: AsRef<OsStr>>(
     args: &[S],
     lookup: &dyn Fn(&str) -> Option<String>,
 ) -> Result<RunCommand, OptionError> {
+    parse_run_with(args, lookup, &[])
+}
+
+/// The same with values for options that are not given: a flag's name and what passed [`check_default`].
+///
+/// # Errors
+/// As [`parse_run`].
+pub fn parse_run_with<S: AsRef<OsStr>>(
+    args: &[S],
+    lookup: &dyn Fn(&str) -> Option<String>,
+    defaults: &[(&str, &[String])],
+) -> Result<RunCommand, OptionError> {
     let mut args = args.iter().map(|arg| {
         let arg = arg.as_ref();
         let utf8 = || OptionError::NotUtf8 {
@@ -35,7 +47,7 @@ pub fn parse_run<S: AsRef<OsStr>>(
         };
         arg.to_str().ok_or_else(utf8)
     });
-    let mut options = Options::default();
+    let mut reader = Reader::new(lookup);
     let image = loop {
         let Some(arg) = args.next().transpose()? else {
             return Err(OptionError::MissingImage);
@@ -47,8 +59,8 @@ pub fn parse_run<S: AsRef<OsStr>>(
         match arg.strip_prefix('-') {
             None | Some("") => break arg,
             Some(rest) => match rest.strip_prefix('-') {
-                Some(long) => long_flag(&mut options, long, next, lookup)?,
-                None => short_flags(&mut options, rest, next, lookup)?,
+                Some(long) => reader.long_flag(long, next)?,
+                None => reader.short_flags(rest, next)?,
             },
         }
     };
@@ -64,79 +76,140 @@ pub fn parse_run<S: AsRef<OsStr>>(
         });
     }
     Ok(RunCommand {
-        options: options.check()?,
+        options: reader.with(defaults)?.check()?,
         image: image.to_owned(),
         command,
     })
 }
 
-type Next<'n, 'a> = &'n mut dyn FnMut() -> Result<Option<&'a str>, OptionError>;
-type Lookup<'l> = &'l dyn Fn(&str) -> Option<String>;
-
-/// `--flag`, `--flag=value` or `--flag value`.
-fn long_flag(
-    options: &mut Options,
-    long: &str,
-    next: Next,
-    lookup: Lookup,
-) -> Result<(), OptionError> {
-    let (flag, value) = match long.split_once('=') {
-        Some((flag, value)) => (flag, Some(value)),
-        None => (long, None),
-    };
-    if flag.is_empty() || flag.starts_with('-') {
-        return Err(OptionError::BadSyntax {
-            argument: format!("--{long}"),
-        });
-    }
-    if flag == "help" {
-        return Err(OptionError::Help);
-    }
-    let known = long_known(flag).ok_or_else(|| OptionError::UnknownFlag {
-        flag: flag.to_owned(),
-        near: nearest(flag, all_flags()),
-    })?;
-    let value = match value {
-        None if known.takes_value() => Some(next()?.ok_or_else(|| OptionError::NeedsArgument {
-            flag: format!("--{flag}"),
-        })?),
-        given => given,
-    };
-    known.give(options, value, lookup)
+/// Whether an option can have these values by default.
+///
+/// # Errors
+/// The flag is unknown, refused, takes one value and has several, or does not take them.
+pub fn check_default(flag: &str, values: &[String]) -> Result<(), OptionError> {
+    Reader::new(&|_| None).default(flag, values)
 }
 
-/// `-i`, `-iw dir`, `-wdir`, `-w=dir`, `-i=false`.
-fn short_flags(
-    options: &mut Options,
-    group: &str,
-    next: Next,
-    lookup: Lookup,
-) -> Result<(), OptionError> {
-    let mut rest = group;
-    while let Some(letter) = rest.chars().next() {
-        let known = short_known(letter).ok_or_else(|| OptionError::UnknownShorthand {
-            letter,
-            group: format!("-{group}"),
-        })?;
-        rest = &rest[letter.len_utf8()..];
-        if let Some(value) = rest.strip_prefix('=') {
-            return known.give(options, Some(value), lookup);
+type Next<'n, 'a> = &'n mut dyn FnMut() -> Result<Option<&'a str>, OptionError>;
+
+/// What has been read so far.
+struct Reader<'l> {
+    options: Options,
+    lookup: &'l dyn Fn(&str) -> Option<String>,
+    /// The options that were given, by name.
+    given: Vec<&'static str>,
+}
+
+impl<'l> Reader<'l> {
+    fn new(lookup: &'l dyn Fn(&str) -> Option<String>) -> Reader<'l> {
+        Reader {
+            options: Options::default(),
+            lookup,
+            given: Vec::new(),
         }
-        if !known.takes_value() {
-            known.give(options, None, lookup)?;
-            continue;
-        }
-        let needs = || OptionError::NeedsArgument {
-            flag: format!("{letter:?} in -{group}"),
-        };
-        let value = if rest.is_empty() {
-            next()?.ok_or_else(needs)?
-        } else {
-            rest
-        };
-        return known.give(options, Some(value), lookup);
     }
-    Ok(())
+
+    /// `--flag`, `--flag=value` or `--flag value`.
+    fn long_flag(&mut self, long: &str, next: Next) -> Result<(), OptionError> {
+        let (flag, value) = match long.split_once('=') {
+            Some((flag, value)) => (flag, Some(value)),
+            None => (long, None),
+        };
+        if flag.is_empty() || flag.starts_with('-') {
+            return Err(OptionError::BadSyntax {
+                argument: format!("--{long}"),
+            });
+        }
+        if flag == "help" {
+            return Err(OptionError::Help);
+        }
+        let known = long_known(flag)?;
+        let value = match value {
+            None if known.takes_value() => {
+                Some(next()?.ok_or_else(|| OptionError::NeedsArgument {
+                    flag: format!("--{flag}"),
+                })?)
+            }
+            given => given,
+        };
+        self.give(known, value)
+    }
+
+    /// `-i`, `-iw dir`, `-wdir`, `-w=dir`, `-i=false`.
+    fn short_flags(&mut self, group: &str, next: Next) -> Result<(), OptionError> {
+        let mut rest = group;
+        while let Some(letter) = rest.chars().next() {
+            let known = short_known(letter).ok_or_else(|| OptionError::UnknownShorthand {
+                letter,
+                group: format!("-{group}"),
+            })?;
+            rest = &rest[letter.len_utf8()..];
+            if let Some(value) = rest.strip_prefix('=') {
+                return self.give(known, Some(value));
+            }
+            if !known.takes_value() {
+                self.give(known, None)?;
+                continue;
+            }
+            let needs = || OptionError::NeedsArgument {
+                flag: format!("{letter:?} in -{group}"),
+            };
+            let value = if rest.is_empty() {
+                next()?.ok_or_else(needs)?
+            } else {
+                rest
+            };
+            return self.give(known, Some(value));
+        }
+        Ok(())
+    }
+
+    /// Sets the option; an error then names the flag instead of the keyword.
+    fn give(&mut self, known: Known, value: Option<&str>) -> Result<(), OptionError> {
+        let row = match known {
+            Known::Option(row) => row,
+            Known::Refused(refused) => return refused.judge(value),
+        };
+        self.given.push(row.name);
+        let neutral = match value {
+            None => Value::Bool(true),
+            Some(text) if row.name == "env" => EnvVar::flag(text, self.lookup),
+            Some(text) => Value::Str(text.to_owned()),
+        };
+        let set = self.options.set(row.name, neutral);
+        set.map_err(|error| match error {
+            OptionError::InvalidValue { reason, .. } => OptionError::InvalidFlag {
+                flag: row.label(),
+                value: value.unwrap_or("true").to_owned(),
+                reason,
+            },
+            other => other,
+        })
+    }
+
+    /// Gives an option what it has by default.
+    fn default(&mut self, flag: &str, values: &[String]) -> Result<(), OptionError> {
+        let known = long_known(flag)?;
+        if values.len() > 1 && !known.takes_several() {
+            return Err(OptionError::Several {
+                flag: format!("--{flag}"),
+            });
+        }
+        values
+            .iter()
+            .try_for_each(|value| self.give(known, Some(value)))
+    }
+
+    /// The options, with defaults where nothing was given.
+    fn with(mut self, defaults: &[(&str, &[String])]) -> Result<Options, OptionError> {
+        for (flag, values) in defaults {
+            let row = find(|row| row.flag == *flag);
+            if row.is_none_or(|row| !self.given.contains(&row.name)) {
+                self.default(flag, values)?;
+            }
+        }
+        Ok(self.options)
+    }
 }
 
 /// A flag of the command line: an option, or one of Docker's that means nothing here.
@@ -146,13 +219,17 @@ enum Known {
     Refused(&'static Refused),
 }
 
-fn long_known(flag: &str) -> Option<Known> {
-    let alias = ALIASES.iter().find(|(said, _)| *said == flag);
-    let flag = alias.map_or(flag, |(_, meant)| meant);
+fn long_known(said: &str) -> Result<Known, OptionError> {
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == said);
+    let flag = alias.map_or(said, |(_, meant)| meant);
     let refused = || REFUSED.iter().find(|refused| refused.flag == flag);
     find(|row| row.flag == flag)
         .map(Known::Option)
         .or_else(|| refused().map(Known::Refused))
+        .ok_or_else(|| OptionError::UnknownFlag {
+            flag: said.to_owned(),
+            near: nearest(said, all_flags().filter(|flag| *flag != said)),
+        })
 }
 
 /// Every long flag that is taken.
@@ -182,37 +259,7 @@ impl Known {
         }
     }
 
-    fn give(
-        self,
-        options: &mut Options,
-        value: Option<&str>,
-        lookup: Lookup,
-    ) -> Result<(), OptionError> {
-        match self {
-            Known::Option(row) => give(options, row, value, lookup),
-            Known::Refused(refused) => refused.judge(value),
-        }
+    fn takes_several(self) -> bool {
+        matches!(self, Known::Option(row) if matches!(row.kind, Kind::List | Kind::Map))
     }
-}
-
-/// Sets the option; an error then names the flag instead of the keyword.
-fn give(
-    options: &mut Options,
-    row: &'static Row,
-    value: Option<&str>,
-    lookup: Lookup,
-) -> Result<(), OptionError> {
-    let neutral = match value {
-        None => Value::Bool(true),
-        Some(text) if row.name == "env" => EnvVar::flag(text, lookup),
-        Some(text) => Value::Str(text.to_owned()),
-    };
-    options.set(row.name, neutral).map_err(|error| match error {
-        OptionError::InvalidValue { reason, .. } => OptionError::InvalidFlag {
-            flag: row.label(),
-            value: value.unwrap_or("true").to_owned(),
-            reason,
-        },
-        other => other,
-    })
 }

@@ -26,7 +26,7 @@ pub enum StateError {
         path: PathBuf,
     },
     /// Nowhere to put the store.
-    #[error("user {uid} has no home directory: set FASTBOX_ROOT")]
+    #[error("user {uid} has no home directory: set FASTBOX_ROOT or --root")]
     NoHome {
         /// The effective user.
         uid: u32,

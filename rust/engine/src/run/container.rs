@@ -2,6 +2,7 @@
 
 use super::exit::{Exit, Usage, from_status};
 use super::{EngineError, Prepared, lock};
+use crate::logging::event;
 use crate::owner::names::NameGuard;
 use fastbox_container::cgroup::Reader;
 use fastbox_container::spawner::{Remains, Started};
@@ -171,6 +172,11 @@ impl Container {
             usage,
             timings,
         };
+        event!(
+            Debug,
+            "container {} ended, exit code {code}, after {wall:?}",
+            self.id
+        );
         end.exit = Some(exit.clone());
         end.name = None;
         if let Some(remains) = end.remains.take() {

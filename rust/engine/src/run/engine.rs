@@ -2,8 +2,10 @@
 
 use super::EngineError;
 use super::ids::Ids;
+use crate::logging::event;
 use crate::owner::{Owner, reconcile};
 use crate::paths::Paths;
+use crate::settings;
 use fastbox_container::cgroup::Driver;
 use fastbox_container::features::Features;
 use fastbox_container::spawner::{Config, Spawner};
@@ -52,7 +54,9 @@ fn program(name: &str) -> PathBuf {
 /// What could not be had of store, run directory, control groups or kernel.
 pub fn engine() -> Result<Arc<Engine>, EngineError> {
     static ENGINE: PerProcess<Arc<Engine>> = PerProcess::new();
-    ENGINE.get_or_make(|| Engine::at(Paths::find()?)).cloned()
+    ENGINE
+        .get_or_make(|| Engine::at(Paths::find(settings::get()?)?))
+        .cloned()
 }
 
 impl Engine {
@@ -74,7 +78,13 @@ impl Engine {
         let driver = Driver::probe();
         let store = Store::open(paths.root())?;
         // What dead processes left is cleared before more is added.
-        reconcile(&paths, &driver);
+        let reconciled = reconcile(&paths, &driver);
+        for owner in &reconciled.cleaned {
+            event!(Info, "cleared what the ended process {owner} had left");
+        }
+        for error in &reconciled.errors {
+            event!(Warn, "not all of ended processes could be cleared: {error}");
+        }
         let owner = Arc::new(Owner::register(&paths)?);
         owner.start_watchdog(&program("fastbox-monitor"))?;
         let stub = program("fastbox-stub");
@@ -88,6 +98,16 @@ impl Engine {
             features,
         };
         let spawner = Spawner::start(config)?;
+        event!(
+            Debug,
+            "owner {} has the store {} and the run directory {}",
+            owner.id(),
+            paths.root().display(),
+            paths.run().display()
+        );
+        for lacking in features.lacking() {
+            event!(Debug, "this kernel lacks {lacking}: the fallback is used");
+        }
         Ok(Arc::new(Engine {
             pid: std::process::id(),
             ids: Ids::new(paths.run()),

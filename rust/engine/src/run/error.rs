@@ -26,6 +26,9 @@ pub enum EngineError {
     /// An image.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// Configuration files and the like.
+    #[error(transparent)]
+    Settings(#[from] crate::settings::SettingsError),
     /// The run directory, names, the watchdog.
     #[error(transparent)]
     State(#[from] StateError),

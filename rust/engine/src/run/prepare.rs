@@ -4,6 +4,7 @@ use super::engine::Engine;
 use super::skeleton::{self, Skeleton};
 use super::{EngineError, lock};
 use crate::compose::{self, ImageView, annotation, etc, host, sources};
+use crate::logging::event;
 use crate::options::Checked;
 use fastbox_container::cgroup::Parent;
 use fastbox_container::plan::{Choices, Plan, Storage, Userns};
@@ -49,6 +50,7 @@ impl Engine {
             }
         })?;
         let facts = compose::Host::probe(here.clone(), false, &options)?;
+        let asked = image;
         let host_image = (image == host::NAME)
             .then(|| host::image(Path::new("/")))
             .transpose()?;
@@ -111,6 +113,15 @@ impl Engine {
             image: Mutex::new(image),
             options,
         };
+        event!(
+            Debug,
+            "prepared {} with {} layers",
+            asked,
+            prepared.plan.layers().len()
+        );
+        for note in &prepared.notes {
+            event!(Info, "{asked}: {note}");
+        }
         match prepared.notes.first().filter(|_| prepared.options.strict) {
             Some(note) => Err(EngineError::Strict { note: note.clone() }),
             None => Ok(Arc::new(prepared)),

@@ -2,6 +2,7 @@
 
 use super::container::Container;
 use super::{EngineError, Prepared};
+use crate::logging::event;
 use crate::owner::names;
 use fastbox_container::plan::{Plan, Userns};
 use fastbox_container::spawner::{self, Stream};
@@ -149,6 +150,12 @@ impl Prepared {
         };
         let began = Instant::now();
         let started = engine.spawner.launch(&self.plan, asked, range, &opened)?;
+        event!(
+            Debug,
+            "container {} started, pid {}",
+            started.remains.id(),
+            started.pid
+        );
         let reader = engine.spawner.reader(&self.plan, started.remains.id());
         Ok(Container::new(
             Arc::clone(self),

@@ -248,3 +248,32 @@ fn the_table_is_sound() {
         (&"int | str".into(), &"both".into())
     );
 }
+
+#[test]
+fn defaults_hold_where_nothing_is_given() {
+    let text = |values: &[&str]| values.iter().map(|v| (*v).to_owned()).collect::<Vec<_>>();
+    let (memory, env, quiet) = (text(&["64m"]), text(&["A=1", "LANG"]), text(&["true"]));
+    let defaults: &[(&str, &[String])] = &[("memory", &memory), ("env", &env), ("quiet", &quiet)];
+    let read = |line: &[&str]| parse_run_with(line, &lookup, defaults).unwrap().options;
+    let with = read(&["img"]);
+    assert_eq!(with.memory, Some(Size::mebibytes(64)));
+    assert_eq!(*with, *options(&["-m64m", "-eA=1", "-eLANG", "-q"]));
+    let given = read(&["-m", "128m", "-e", "B=2", "-q=false", "img"]);
+    assert_eq!(
+        *given,
+        *options(&["-m128m", "-eB=2"]),
+        "the command line replaces them"
+    );
+    for (flag, values, error) in [
+        ("frob", &["1"][..], "unknown flag: --frob"),
+        (
+            "memory",
+            &["1g", "2g"],
+            "--memory takes one value, not several",
+        ),
+        ("help", &["true"], "unknown flag: --help"),
+    ] {
+        let checked = check_default(flag, &text(values));
+        assert_eq!(checked.unwrap_err().to_string(), error);
+    }
+}

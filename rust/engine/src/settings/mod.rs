@@ -109,7 +109,7 @@ fn read(
         Some(only) => file::read(&only, &mut settings)?,
         None => {
             file::read_if_there(system, user, &mut settings)?;
-            if let Some(own) = own_file(user, &var) {
+            if let Some(own) = own_file(user, var) {
                 file::read_if_there(&own, user, &mut settings)?;
             }
         }

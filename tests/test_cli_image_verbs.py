@@ -41,6 +41,7 @@ def out(*args: str | Path) -> str:
 def test_tag_and_untag(image: str) -> None:
     assert out("tag", image[7:19], "verbs-two") == ""
     assert out("image", "tag", "verbs-two", "verbs-two:x") == ""
+    assert out("images", "-q").count(image[7:19]) == 3
     listed = out("images", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}")
     for name in (NAME, "verbs-two:latest", "verbs-two:x"):
         assert f"{name} {image}\n" in listed
@@ -263,6 +264,11 @@ def test_changes_that_are_none(words: list[str], expected: str) -> None:
 )
 def test_names_that_cannot_be_given(image: str, name: str, words: str) -> None:
     cli.refused(cli.fastbox("tag", image, name), 125, words)
+
+
+def test_addresses_are_not_fetched() -> None:
+    done = cli.fastbox("import", "https://example.com/root.tar", "never")
+    cli.refused(done, 125, "https://example.com/root.tar: fetch it first")
 
 
 def test_family() -> None:

@@ -153,6 +153,14 @@ def test_mistakes_have_a_place_and_words(text: str, place: int, words: str) -> N
     assert words in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "text", ["{{" + "(" * 5000 + "}}", "{{if true}}" * 5000, "{{printf `%99999999d` 1}}"]
+)
+def test_templates_that_ask_for_too_much(text: str) -> None:
+    with pytest.raises(TemplateError, match=r"nested too deeply|too wide"):
+        render(text)
+
+
 def test_the_line_is_named_where_there_are_several() -> None:
     with pytest.raises(TemplateError, match=r"^--format: line 2, character 4: no field Nope"):
         render("{{.Os}}\n {{.Nope}}")

@@ -52,7 +52,7 @@ def _test(name: str, values: list[str], get: Callable[[str], Image]) -> Test:
         return lambda image: image.created > latest
     if name == "until":
         moment = min(_moment(value) for value in values)
-        return lambda image: datetime.fromisoformat(image.created) < moment
+        return lambda image: _made(image) < moment
     raise SpecError(f"invalid filter {name!r}: use one of {', '.join(NAMES)}")
 
 
@@ -62,6 +62,14 @@ def _is_true(value: str) -> bool:
     if value in ("0", "f", "F", "false", "FALSE", "False"):
         return False
     raise SpecError(f"invalid filter dangling={value}: use true or false")
+
+
+def _made(image: Image) -> datetime:
+    """When; long ago where the image does not tell."""
+    try:
+        return datetime.fromisoformat(image.created).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _has_labels(image: Image, wanted: list[str]) -> bool:

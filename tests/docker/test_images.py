@@ -11,6 +11,7 @@ import roots
 from compare import Both, Result
 
 NAME = "localhost/compared-images:1"
+MADE: list[str] = []
 # One for each instruction and each kind of quoting.
 CHANGES = [
     ['CMD ["a", "b c"]'],
@@ -56,7 +57,16 @@ CHANGES = [
 def imported(both: Both, changes: list[str], *more: str) -> tuple[Result, Result]:
     flags = [word for text in changes for word in ("--change", text)]
     words = [*more, *flags, str(roots.busybox()), NAME]
-    return both.docker("import", *words), both.fastbox("import", "-q", *words)
+    made = both.docker("import", *words), both.fastbox("import", "-q", *words)
+    MADE.extend(made[0].stdout.split())
+    return made
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_stays(both: Both) -> Iterator[None]:
+    """The daemon may be the user's own."""
+    yield
+    both.docker("rmi", "-f", *MADE)
 
 
 def inspected(both: Both) -> tuple[dict[str, Any], dict[str, Any]]:

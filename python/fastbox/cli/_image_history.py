@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from fastbox import images
 from fastbox.cli._arguments import Given, Parser
 from fastbox.cli._table import listing
-from fastbox.cli._words import age, human_size
+from fastbox.cli._words import age, human_size, moment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,8 +62,7 @@ def history_command(given: Given) -> int:
 
 def _row(step: dict[str, Any], human: bool, whole: bool) -> dict[str, str]:
     since = at = "N/A"
-    if step["Created"]:
-        created = datetime.fromisoformat(step["Created"]).astimezone(UTC)
+    if (created := moment(step["Created"])) is not None:
         since = age(created, datetime.now(UTC))
         at = f"{created:%Y-%m-%dT%H:%M:%S}Z"
     size = "N/A"

@@ -6,6 +6,7 @@ import sys
 
 from fastbox import images
 from fastbox.cli._arguments import Given, Parser
+from fastbox.exceptions import SpecError
 
 
 def import_parser() -> Parser:
@@ -43,6 +44,10 @@ def import_parser() -> Parser:
 
 def import_command(given: Given) -> int:
     """Prints the new image's id, as Docker does."""
+    if given.file.startswith(("http://", "https://")):
+        raise SpecError(
+            f"import {given.file}: fetch it first, as: curl URL | fastbox import - NAME"
+        )
     made = images.import_(
         0 if given.file == "-" else given.file,
         given.name,

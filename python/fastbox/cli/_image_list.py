@@ -10,7 +10,7 @@ from fastbox._image_filters import tags_that_fit
 from fastbox.cli import _image_filter
 from fastbox.cli._arguments import Given, Parser
 from fastbox.cli._table import listing
-from fastbox.cli._words import age, human_size
+from fastbox.cli._words import age, human_size, moment
 
 HEADERS = {
     "ID": "IMAGE ID",
@@ -60,15 +60,14 @@ def images_command(given: Given) -> int:
     if given.name is not None:
         filters.setdefault("reference", []).append(given.name)
     found = images.list(filters)
-    if given.quiet and not given.format:
-        ids = (image.id if given.no_trunc else image.short_id for image in found)
-        sys.stdout.writelines(f"{identity}\n" for identity in ids)
-        return 0
     rows = [
         row
         for image in found
         for row in _rows(image, tags_that_fit(image, filters), given.no_trunc)
     ]
+    if given.quiet and not given.format:
+        sys.stdout.writelines(f"{row['ID']}\n" for row in rows)
+        return 0
     columns = WITH_DIGESTS if given.digests else COLUMNS
     sys.stdout.write(listing(rows, given.format, HEADERS, columns))
     return 0
@@ -76,8 +75,7 @@ def images_command(given: Given) -> int:
 
 def _rows(image: images.Image, tags: list[str], whole: bool) -> list[dict[str, str]]:
     since, at = "N/A", "N/A"
-    if image.created:
-        created = datetime.fromisoformat(image.created).astimezone(UTC)
+    if (created := moment(image.created)) is not None:
         since = age(created, datetime.now(UTC))
         at = f"{created:%Y-%m-%d %H:%M:%S} +0000 UTC"
     digests = dict(name.split("@") for name in image.digests)

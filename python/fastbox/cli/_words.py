@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _HOURS = {"days": 24, "weeks": 24 * 7, "months": 24 * 30, "years": 24 * 365}
@@ -15,6 +15,15 @@ def human_size(size: float, digits: int = 3) -> str:
         size /= 1000
         unit += 1
     return f"{size:.{digits}g}{_UNITS[unit]}"
+
+
+def moment(text: str) -> datetime | None:
+    """A time as documents have it; None for Go's zero time, the year 1, and for what is no time."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.year > 1 else None
 
 
 def age(moment: datetime, now: datetime) -> str:

@@ -19,13 +19,17 @@ if TYPE_CHECKING:
 
 __all__ = ["List", "Map", "Template", "TemplateError", "typed"]
 
+_TOO_DEEP = TemplateError("--format: it is nested too deeply")
+
 
 class Template:
     """A template that has been understood."""
 
     def __init__(self, text: str) -> None:
-        self.text = text
-        self._body, self._named = parse(text)
+        try:
+            self._body, self._named = parse(text)
+        except RecursionError:
+            raise _TOO_DEEP from None
 
     def render(self, data: Any, *, header: bool = False) -> str:
         """The text it makes of `data`. As a table's header, functions leave titles as they are.
@@ -33,5 +37,8 @@ class Template:
         Raises TemplateError for a field that is not there or a function that cannot be applied.
         """
         scope = Scope(data, self._named, header)
-        self._body(scope)
+        try:
+            self._body(scope)
+        except RecursionError:
+            raise _TOO_DEEP from None
         return "".join(scope.out)

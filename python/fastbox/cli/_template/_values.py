@@ -100,6 +100,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
+WIDEST = 10_000
 _VERB = re.compile(r"%([-+# 0]*)(\d*)(?:\.(\d*))?(.)", re.DOTALL)
 
 
@@ -115,6 +116,8 @@ def printf(form: str, values: list[Any]) -> str:
             raise ValueError(f"printf: no value for {found.group()}")
         text = _verb(verb, rest.pop(), flags, None if precision is None else int(precision or 0))
         wide = int(width or 0)
+        if wide > WIDEST:
+            raise ValueError(f"printf: {found.group()} is too wide")
         if "-" in flags:
             return text.ljust(wide)
         if "0" in flags and verb not in "sqvT":

@@ -86,6 +86,8 @@ def test_an_image_in_use(image: str) -> None:
         (["label=empty"], True),
         (["label=stage=other"], False),
         (["label=stage", "label=none"], False),
+        (["label!=none"], True),
+        (["label!=stage=test"], False),
         (["dangling=false"], True),
         (["dangling=true"], False),
         (["reference=verbs.example:5000/*"], True),
@@ -205,6 +207,7 @@ def test_prune(image: str) -> None:
     assert fastbox.images.get(image).tags == []
     assert "deleted" not in out("image", "prune", "-f", "--filter", "label=none")
     assert "deleted" not in out("image", "prune", "-f", "--filter", "until=1h")
+    assert "deleted" not in out("image", "prune", "-f", "--filter", "label!=stage")
     agreed = cli.fastbox("image", "prune", input="y\n")
     assert f"deleted: {image}\n" in agreed.stdout
     # Its layer is that of the image that took its name.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from contextlib import suppress
+
 import pytest
 from fastbox.cli._table import aligned, listing
 from fastbox.cli._template import Template, TemplateError, typed
@@ -159,6 +162,20 @@ def test_mistakes_have_a_place_and_words(text: str, place: int, words: str) -> N
 def test_templates_that_ask_for_too_much(text: str) -> None:
     with pytest.raises(TemplateError, match=r"nested too deeply|too wide"):
         render(text)
+
+
+def test_no_text_is_too_strange(dice: random.Random) -> None:
+    pieces = "{{ }} {{- -}} .Os .Config .Config.Env . $ $x := = | ( ) , 1 1.5 \"a\" `b` 'c' if else"
+    pieces += " end range with define template block break continue nil true printf index upper"
+    pieces += " join eq and /* */ {{if {{range {{end}} {{else}} %d \\ \n é"
+    words = pieces.split(" ")
+    done = 0
+    for _ in range(20_000):
+        text = " ".join(dice.choice(words) for _ in range(dice.randrange(12)))
+        with suppress(TemplateError):
+            assert isinstance(render(text), str)
+            done += 1
+    assert done > 0
 
 
 def test_the_line_is_named_where_there_are_several() -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Filters = Mapping[str, str | bool | Iterable[str]]
     Test = Callable[[Image], bool]
 
-NAMES = ("before", "dangling", "label", "reference", "since", "until")
+NAMES = ("before", "dangling", "label", "label!", "reference", "since", "until")
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -40,7 +40,9 @@ def _test(name: str, values: list[str], get: Callable[[str], Image]) -> Test:
         wanted = {_is_true(value) for value in values}
         return lambda image: (not image.tags) in wanted
     if name == "label":
-        return lambda image: _has_labels(image, values)
+        return lambda image: all(_has_label(image, value) for value in values)
+    if name == "label!":
+        return lambda image: not any(_has_label(image, value) for value in values)
     if name == "reference":
         patterns = [_pattern(value) for value in values]
         return lambda image: any(_fits(tag, patterns) for tag in image.tags)
@@ -72,13 +74,10 @@ def _made(image: Image) -> datetime:
         return datetime.min.replace(tzinfo=UTC)
 
 
-def _has_labels(image: Image, wanted: list[str]) -> bool:
+def _has_label(image: Image, wanted: str) -> bool:
     labels = (image.document().get("config") or {}).get("Labels") or {}
-    for label in wanted:
-        key, sign, value = label.partition("=")
-        if key not in labels or (sign and labels[key] != value):
-            return False
-    return True
+    key, sign, value = wanted.partition("=")
+    return key in labels and (not sign or labels[key] == value)
 
 
 def tags_that_fit(image: Image, filters: Filters) -> list[str]:

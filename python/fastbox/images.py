@@ -41,7 +41,7 @@ def import_(
     source: str | os.PathLike[str] | Stream,
     name: str,
     *,
-    changes: Iterable[str] = (),
+    changes: str | Iterable[str] = (),
     message: str | None = None,
     platform: str | None = None,
     max_bytes: int | str | None = None,
@@ -50,21 +50,20 @@ def import_(
     """Makes the image `name` from a root filesystem tar: plain, or compressed by gzip, zstd or xz.
 
     The source is a path, or an open file or descriptor that is read from where it stands. `changes`
-    are Dockerfile instructions that set the image's config, such as `CMD ["/bin/sh"]` or
-    `ENV A=b`: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME,
-    WORKDIR. `message` is kept in the image's history; `platform` (`linux/arm64`) is what its
-    programs are for, this machine's own unless given. At most `max_bytes` of file data (64 GiB) and
-    `max_entries` entries (4,000,000) are unpacked. On any error the store is as before.
+    are Dockerfile instructions, one or several, that set the image's config, such as `ENV A=b` or
+    `CMD ["/bin/sh"]`: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER,
+    VOLUME, WORKDIR. `message` is kept in the image's history; `platform` (`linux/arm64`) is what
+    its programs are for, this machine's own unless given. At most `max_bytes` of file data (64 GiB)
+    and `max_entries` entries (4,000,000) are unpacked. On any error the store is as before.
     """
+    lines = [changes] if isinstance(changes, str) else [*changes]
     is_path = isinstance(source, (str, os.PathLike))
     if isinstance(source, (str, os.PathLike)):
         number = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     else:
         number = source if isinstance(source, int) else source.fileno()
     try:
-        return _core.import_image(
-            number, name, (max_bytes, max_entries), message, [*changes], platform
-        )
+        return _core.import_image(number, name, (max_bytes, max_entries), message, lines, platform)
     finally:
         if is_path:
             os.close(number)

@@ -9,6 +9,7 @@ def read(given: list[str]) -> dict[str, list[str]]:
     """The values of each filter. Raises SpecError for what is not NAME=VALUE."""
     filters: dict[str, list[str]] = {}
     for text in given:
+        # The name of label!=KEY ends with its exclamation mark.
         name, sign, value = text.partition("=")
         if not sign:
             raise SpecError(f"--filter {text}: use NAME=VALUE")

@@ -22,7 +22,7 @@ def image_prune_parser() -> Parser:
         metavar="NAME=VALUE",
         action="append",
         default=[],
-        help="Only images that fit: label=KEY[=VALUE], until=TIME",
+        help="Only images that fit: label=KEY[=VALUE], label!=KEY[=VALUE], until=TIME",
     )
     parser.add_argument("-f", "--force", action="store_true", help="Do not ask")
     return parser
@@ -31,8 +31,8 @@ def image_prune_parser() -> Parser:
 def image_prune_command(given: Given) -> int:
     """Asks first; prints what is gone, and how many bytes that were."""
     filters = _image_filter.read(given.filter)
-    for name in filters.keys() - {"label", "until"}:
-        raise SpecError(f"--filter {name}: use label=KEY[=VALUE] or until=TIME")
+    for name in filters.keys() - {"label", "label!", "until"}:
+        raise SpecError(f"--filter {name}: use label=KEY[=VALUE], label!=KEY[=VALUE] or until=TIME")
     which = "all images that are not in use" if given.all else "all images without a name"
     if not given.force and not _agreed(f"This will remove {which}. Continue? [y/N] "):
         return 0

@@ -1,6 +1,7 @@
 //! What an image says of its containers.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
 /// The `config` of an image: OCI's fields, and those that only Docker's image format has.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -13,8 +14,22 @@ pub struct Config {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub healthcheck: Option<Healthcheck>,
     /// Instructions for builds that begin with this image.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "nullable",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub on_build: Vec<String>,
+    /// The shell of instructions in shell form; empty for the default.
+    #[serde(
+        default,
+        deserialize_with = "nullable",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub shell: Vec<String>,
+    /// Whatever else is in a config, kept as it is.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
 }
 
 /// A health check, with Docker's names (moby's image specification 1.2). Times are in nanoseconds,
@@ -39,6 +54,11 @@ pub struct Healthcheck {
     /// Failures in a row that make a container unhealthy.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub retries: u64,
+}
+
+/// Docker writes an empty list as null.
+fn nullable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 fn is_zero(number: &u64) -> bool {

@@ -49,14 +49,14 @@ impl Target<'_> {
     }
 
     fn command(&mut self, rest: &str) -> Result<(), String> {
-        let command = command_line(rest)?;
+        let command = self.command_line(rest)?;
         self.has_command |= !rest.is_empty();
         self.oci().set_cmd(Some(command));
         Ok(())
     }
 
     fn entrypoint(&mut self, rest: &str) -> Result<(), String> {
-        let entrypoint = command_line(rest)?;
+        let entrypoint = self.command_line(rest)?;
         self.oci()
             .set_entrypoint((!entrypoint.is_empty()).then_some(entrypoint));
         if !self.has_command {
@@ -64,6 +64,19 @@ impl Target<'_> {
             self.oci().set_cmd(None);
         }
         Ok(())
+    }
+
+    /// A program and its arguments in JSON form, or a line for the shell.
+    fn command_line(&self, rest: &str) -> Result<Vec<String>, String> {
+        if let Some(command) = json(rest)? {
+            return Ok(command);
+        }
+        let mut command = match self.config.shell.is_empty() {
+            true => SHELL.map(str::to_owned).to_vec(),
+            false => self.config.shell.clone(),
+        };
+        command.extend((!rest.is_empty()).then(|| rest.to_owned()));
+        Ok(command)
     }
 
     fn env(&mut self, pairs: Vec<(String, String)>) -> Result<(), String> {
@@ -199,14 +212,6 @@ pub(super) fn json(text: &str) -> Result<Option<Vec<String>>, String> {
         other => Err(format!("{other} in the array is not a string")),
     });
     strings.collect::<Result<_, _>>().map(Some)
-}
-
-/// A program and its arguments in JSON form, or a line for the shell.
-fn command_line(rest: &str) -> Result<Vec<String>, String> {
-    Ok(json(rest)?.unwrap_or_else(|| {
-        let line = (!rest.is_empty()).then(|| rest.to_owned());
-        SHELL.map(str::to_owned).into_iter().chain(line).collect()
-    }))
 }
 
 /// `a=b c="d e"`, or the old form `a b`, in which all after the first space is one value.

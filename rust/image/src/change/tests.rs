@@ -50,6 +50,84 @@ fn an_entrypoint_drops_only_an_older_command() {
 }
 
 #[test]
+fn what_a_config_has_besides_is_kept() {
+    let before = json!({"User": "me", "Shell": ["/bin/ash", "-ec"], "ArgsEscaped": true,
+                        "OnBuild": null, "Hostname": "x", "Labels": {"a": "b"}});
+    let mut config: Config = serde_json::from_value(before).unwrap();
+    apply(&mut config, &["CMD x y", "LABEL c=d"]).unwrap();
+    assert_eq!(
+        serde_json::to_value(config).unwrap(),
+        json!({"User": "me", "Shell": ["/bin/ash", "-ec"], "ArgsEscaped": true, "Hostname": "x",
+               "Labels": {"a": "b", "c": "d"}, "Cmd": ["/bin/ash", "-ec", "x y"]})
+    );
+}
+
+/// Pieces of instructions in any order: an error or a config, and one that can be read again.
+#[test]
+fn no_text_is_too_strange() {
+    const PIECES: [&str; 36] = [
+        "ENV ",
+        "CMD ",
+        "LABEL ",
+        "EXPOSE ",
+        "VOLUME ",
+        "USER ",
+        "WORKDIR ",
+        "HEALTHCHECK ",
+        "ONBUILD ",
+        "STOPSIGNAL ",
+        "ENTRYPOINT ",
+        "--interval=",
+        "9999999999h",
+        "a",
+        "=",
+        "\"",
+        "'",
+        "\\",
+        "$",
+        "${",
+        "}",
+        ":-",
+        ":?",
+        "[",
+        "]",
+        "{",
+        ",",
+        "\n",
+        " ",
+        "\u{a0}",
+        "é",
+        "\0",
+        "65535",
+        "-",
+        "1e400",
+        "#",
+    ];
+    let mut state = 1u64;
+    for _ in 0..20_000 {
+        let mut text = String::new();
+        for _ in 0..state % 13 {
+            state = state
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            text.push_str(PIECES[(state >> 33) as usize % PIECES.len()]);
+        }
+        state = state
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        let mut config = Config::default();
+        match apply(&mut config, &[&text]) {
+            Ok(()) => {
+                let value = serde_json::to_value(&config).unwrap();
+                let again: Config = serde_json::from_value(value.clone()).unwrap();
+                assert_eq!(serde_json::to_value(again).unwrap(), value, "{text:?}");
+            }
+            Err(error) => assert!(error.to_string().starts_with("invalid change"), "{text:?}"),
+        }
+    }
+}
+
+#[test]
 fn environment_and_labels() {
     for (change, expected) in [
         ("a=b", json!(["a=b"])),

@@ -119,3 +119,13 @@ def test_nothing_stays(user: User) -> None:
     assert user.fastbox("run", "-q", "host", "true").returncode == 0
     left = [path for path in user.home.rglob("*") if len(path.name) == 64 and path.is_dir()]
     assert not [path for path in left if "layers" not in path.parts]
+
+
+def test_doctor_and_info(user: User) -> None:
+    done = user.fastbox("doctor")
+    assert done.returncode == 0, done
+    assert f"no range for {USER} in /etc/subuid" in done.stdout
+    assert f"usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {USER}" in done.stdout
+    rows = dict(line.split(": ", 1) for line in user.fastbox("info").stdout.splitlines())
+    assert rows["User"] == "an ordinary one"
+    assert rows["Root"].startswith(str(user.home))

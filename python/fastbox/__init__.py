@@ -41,6 +41,7 @@ if sys.platform == "linux":
         run,
     )
     from fastbox.images import Image, import_image, list_images, remove_image
+    from fastbox.system import Info, info
 else:
     from fastbox._elsewhere import (
         DEVNULL,
@@ -49,10 +50,12 @@ else:
         Completed,
         Container,
         Image,
+        Info,
         Plan,
         Usage,
         __version__,
         import_image,
+        info,
         list_images,
         prepare,
         remove_image,
@@ -72,6 +75,7 @@ __all__ = [
     "FastboxError",
     "Image",
     "ImageNotFound",
+    "Info",
     "Plan",
     "RegistryError",
     "SpawnError",
@@ -79,6 +83,7 @@ __all__ = [
     "Usage",
     "__version__",
     "import_image",
+    "info",
     "list_images",
     "prepare",
     "remove_image",

@@ -1,6 +1,7 @@
 """The engine. `fastbox.containers` and `fastbox.images` are its public face."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import GenericAlias
 from typing import Any, Generic, Self, TypeVar, final
 
@@ -9,13 +10,16 @@ __all__ = [
     "Container",
     "Image",
     "Imported",
+    "Info",
     "Plan",
     "RunCommand",
     "Usage",
     "__version__",
     "configure",
+    "doctor",
     "get_image",
     "import_image",
+    "info",
     "list_images",
     "option_table",
     "parse_run",
@@ -231,6 +235,67 @@ class Imported:
     def skipped_total(self) -> int:
         """How many there were."""
 
+@final
+class Info:
+    """Facts about this machine and what fastbox has on it."""
+
+    @property
+    def version(self) -> str:
+        """fastbox's version."""
+    @property
+    def kernel(self) -> str:
+        """The kernel's release."""
+    @property
+    def operating_system(self) -> str:
+        """The distribution."""
+    @property
+    def architecture(self) -> str:
+        """The processor: `x86_64` or `aarch64`."""
+    @property
+    def hostname(self) -> str:
+        """The machine's name."""
+    @property
+    def cpus(self) -> int:
+        """Processors this process may use."""
+    @property
+    def memory_bytes(self) -> int:
+        """All memory."""
+    @property
+    def root(self) -> Path:
+        """Where images are."""
+    @property
+    def root_file_system(self) -> str:
+        """Its file system, as `ext4`."""
+    @property
+    def run_root(self) -> Path:
+        """Where the state of what runs is."""
+    @property
+    def cgroup_version(self) -> str:
+        """`1`, `2`, `1, with 2 beside it`, or `none` where none can be used."""
+    @property
+    def cgroup_controllers(self) -> list[str]:
+        """Controllers that can limit containers."""
+    @property
+    def rootless(self) -> bool:
+        """Whether it is an ordinary user who asks."""
+    @property
+    def security(self) -> list[str]:
+        """What protects: seccomp, userns, apparmor, rootless."""
+    @property
+    def images(self) -> int:
+        """Images in the store."""
+    @property
+    def containers_running(self) -> int:
+        """Containers that run now, of all processes."""
+    @property
+    def lacking(self) -> list[str]:
+        """What the kernel or its control groups lack; fallbacks are used."""
+    @property
+    def settings_files(self) -> list[Path]:
+        """Configuration files read."""
+
+def info() -> Info: ...
+def doctor() -> str: ...
 def set_programs(directory: str) -> None: ...
 def prepare(image: str, config: Mapping[str, Any], shared: bool) -> Plan: ...
 def configure(

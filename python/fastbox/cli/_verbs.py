@@ -27,6 +27,8 @@ VERBS = {
     "import": ("_image_import", "Make an image from a root filesystem archive"),
     "rmi": ("_image_remove", "Remove images"),
     "tag": ("_image_tag", "Give an image another name"),
+    "doctor": ("_system", "Tell what this machine can and cannot do"),
+    "info": ("_system", "Show what this machine is and what is on it"),
     "version": ("_system", "Show the version"),
 }
 # Docker's longer words for the same.
@@ -39,6 +41,7 @@ ALIASES = {
     "image rm": "rmi",
     "image remove": "rmi",
     "image tag": "tag",
+    "system info": "info",
 }
 
 

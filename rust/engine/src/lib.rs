@@ -8,6 +8,7 @@ pub mod owner;
 pub mod paths;
 pub mod run;
 pub mod settings;
+pub mod system;
 
 pub use fastbox_container as container;
 pub use fastbox_image as image;

@@ -11,6 +11,7 @@ mod log;
 mod pipe;
 mod plan;
 mod streams;
+mod system;
 mod values;
 
 /// The extension module; `_core.pyi` has its types and words for users.
@@ -28,6 +29,9 @@ mod _core {
     };
     #[pymodule_export]
     use super::plan::{Plan, prepare, set_programs};
+
+    #[pymodule_export]
+    use super::system::{Info, doctor, info};
 
     #[pymodule_export]
     #[allow(non_upper_case_globals, reason = "Python's name for it")]

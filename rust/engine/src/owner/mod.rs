@@ -14,9 +14,11 @@ pub mod names;
 mod reconcile;
 mod register;
 mod remove;
+mod running;
 
 pub use clean::{Meeting, Outcome, clean, has_traces, open_process, sweep};
 pub use error::StateError;
 pub use identity::Life;
 pub use reconcile::{Reconciled, reconcile};
 pub use register::{Owner, alive, tag};
+pub use running::running;

@@ -127,6 +127,16 @@ impl Engine {
         *self.disk_uppers.get_or_init(uppers)
     }
 
+    /// The directories it keeps its things in.
+    pub fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    /// What it uses of the kernel.
+    pub fn features(&self) -> Features {
+        self.spawner.features()
+    }
+
     /// The image store.
     pub fn store(&self) -> &Store {
         &self.store

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import urllib.parse
 from itertools import pairwise
 
 from fastbox.cli._template._values import List, Map, kind, printf, shown, to_json
@@ -163,6 +161,18 @@ def _first(nodes: list[Node], scope: Scope, wanted: bool) -> Any:
     return value
 
 
+def _html(*values: Any) -> str:
+    import html  # slow to import
+
+    return html.escape(_print(*values)).replace("&#x27;", "&#39;")
+
+
+def _urlquery(*values: Any) -> str:
+    from urllib.parse import quote_plus  # slow to import
+
+    return quote_plus(_print(*values))
+
+
 def _js(value: Any) -> str:
     escapes = {"\\": "\\\\", "'": "\\'", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
     more = {"<": "\\u003C", ">": "\\u003E", "&": "\\u0026", "=": "\\u003D"}
@@ -192,9 +202,9 @@ ALL: dict[str, Callable[..., Any]] = {
     "print": _print,
     "println": _println,
     "printf": _printf,
-    "html": lambda *values: html.escape(_print(*values)).replace("&#x27;", "&#39;"),
+    "html": _html,
     "js": _js,
-    "urlquery": lambda *values: urllib.parse.quote_plus(_print(*values)),
+    "urlquery": _urlquery,
     "json": to_json,
     "join": _join,
     "split": _split,

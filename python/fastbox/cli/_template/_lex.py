@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 
 from fastbox.cli._template._errors import mistake
@@ -108,6 +107,8 @@ def _action(text: str, place: int, start: int) -> Iterator[Token]:
 
 def constant(text: str, token: Token) -> object:
     """The value of a string, character or number."""
+    import ast  # not needed for most templates, and slow to import
+
     try:
         if token.kind == "raw":
             return token.value[1:-1]

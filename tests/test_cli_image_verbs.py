@@ -287,7 +287,11 @@ def test_images_of_python(image: str) -> None:
     assert found.id == image
     assert found.short_id == image[7:19]
     assert found.tags == [NAME]
-    assert found.document()["config"]["Labels"]["stage"] == "test"
+    assert found.document()["config"] == found.config
+    assert found.config["Env"] == ["A=1", "B=two words"]
+    assert found.labels == {"stage": "test", "empty": ""}
+    assert fastbox.images.history(found) == fastbox.images.history(NAME)
+    assert fastbox.images.inspect(found) == fastbox.images.inspect(NAME)
     assert found.layer_sizes == [found.size]
     assert found.created <= found.tagged <= time.strftime("%Y-%m-%dT%H:%M:%SZ~", time.gmtime())
     assert [i.id for i in fastbox.images.list({"label": ["stage=test"]})] == [image]

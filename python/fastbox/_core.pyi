@@ -203,8 +203,17 @@ class Image:
     @property
     def layers(self) -> list[str]:
         """Directories with the unpacked layers, the lowest first."""
+    @property
+    def config(self) -> dict[str, Any]:
+        """What it says of its containers, with Docker's names: Cmd, Env, User and others."""
+    @property
+    def labels(self) -> dict[str, str]:
+        """Its labels."""
     def document(self) -> dict[str, Any]:
-        """Its config document (OCI image-spec, config.md). Raises ImageNotFound once it is gone."""
+        """Its config document (OCI image-spec, config.md), which has the config and more.
+
+        This and what is in it are read anew each time, and raise ImageNotFound once it is gone.
+        """
 
 @final
 class Imported:

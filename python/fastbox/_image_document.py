@@ -50,7 +50,7 @@ def document(image: Image) -> dict[str, Any]:
         "Created": image.created,
         "DockerVersion": config.get("docker_version", ""),
         "Author": config.get("author", ""),
-        "Config": _config(config.get("config") or {}),
+        "Config": _config(image.config),
         "Architecture": config.get("architecture", ""),
         **variant,
         "Os": config.get("os", ""),

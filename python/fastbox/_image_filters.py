@@ -75,7 +75,7 @@ def _made(image: Image) -> datetime:
 
 
 def _has_label(image: Image, wanted: str) -> bool:
-    labels = (image.document().get("config") or {}).get("Labels") or {}
+    labels = image.labels
     key, sign, value = wanted.partition("=")
     return key in labels and (not sign or labels[key] == value)
 

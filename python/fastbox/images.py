@@ -133,18 +133,22 @@ def prune(
     return gone, reclaimed
 
 
-def inspect(name: str) -> dict[str, Any]:
+def inspect(image: str | Image) -> dict[str, Any]:
     """Docker's JSON document of an image: Id, RepoTags, Config, RootFS and the others."""
     from fastbox._image_document import document
 
-    return document(get(name))
+    return document(_found(image))
 
 
-def history(name: str) -> builtins.list[dict[str, Any]]:
+def history(image: str | Image) -> builtins.list[dict[str, Any]]:
     """How an image was made, the last step first: Id, Created, CreatedBy, Size, Comment."""
     from fastbox import _image_document
 
-    return _image_document.history(get(name))
+    return _image_document.history(_found(image))
+
+
+def _found(image: str | Image) -> Image:
+    return image if isinstance(image, Image) else get(image)
 
 
 import_image = import_

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import time
 from collections.abc import Iterator
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -351,3 +354,34 @@ def test_names_move_and_go_alike(both: Both, image: str) -> None:
     assert docker == fastbox == ["compared-two:latest"]
     docker, fastbox = step("rmi", "compared-two")
     assert docker[:2] == fastbox[:2] == ["Untagged: compared-two:latest", "Deleted: "]
+
+
+def test_an_image_in_use(both: Both, image: str) -> None:
+    commands = both.commands("-i", image, "/bin/busybox", "cat")
+    running = [
+        subprocess.Popen(command, stdin=PIPE, stdout=PIPE, env=both.environment)
+        for command in commands
+    ]
+    ids = []
+    for one, call in zip(running, (both.docker, both.fastbox), strict=True):
+        assert one.stdin is not None
+        assert one.stdout is not None
+        one.stdin.write(b"started\n")
+        one.stdin.flush()
+        assert one.stdout.readline() == b"started\n"
+        ids.append(call("images", "-q", image).stdout.strip())
+        assert call("rmi", image).code == 1
+        assert call("rmi", ids[-1]).code == 1
+        assert call("rmi", "-f", ids[-1]).code == 1
+        assert call("rmi", "-f", image).stdout == f"Untagged: {image}\n"
+        assert call("images", "--filter", "dangling=true", "-q").stdout.split().count(ids[-1]) == 1
+    for one, call, identity in zip(running, (both.docker, both.fastbox), ids, strict=True):
+        one.communicate()
+        assert one.returncode == 0
+        # Docker's container goes a moment after its client.
+        for _ in range(100):
+            removed = call("rmi", "-f", identity)
+            if removed.code == 0:
+                break
+            time.sleep(0.1)
+        assert removed.stdout.startswith("Deleted: sha256:"), removed

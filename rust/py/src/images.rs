@@ -10,6 +10,7 @@ use fastbox_engine::image::{self, Config, ImportOptions, Limits, Reference};
 use fastbox_engine::options::{Options, Size};
 use fastbox_engine::run::{self, EngineError};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use crate::interrupt::Interrupt;
 use crate::{errors, log, streams, values};
@@ -76,8 +77,28 @@ impl Image {
         py.import("json")?.call_method1("loads", (text,))
     }
 
+    /// The config in it.
+    #[getter]
+    fn config<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        member(self.document(py)?, "config")
+    }
+
+    #[getter]
+    fn labels<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        member(self.config(py)?, "Labels")
+    }
+
     fn __repr__(&self) -> String {
         format!("Image(id={:?}, tags={:?})", self.id(), self.tags())
+    }
+}
+
+/// A member of a dict; an empty dict where there is none or it is null.
+fn member<'py>(of: Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    let found = of.call_method1("get", (name,))?;
+    match found.is_none() {
+        true => Ok(PyDict::new(of.py()).into_any()),
+        false => Ok(found),
     }
 }
 

@@ -50,6 +50,21 @@ class Config(TypedDict, total=False):
     storage_opt: Mapping[str, str | None] | Sequence[str] | None
     """Limit what the container can write to its root file system. Default: no limit."""
 
+    shm_size: int | str | None
+    """Size of the shared memory file system /dev/shm. Default: 64m."""
+
+    devices: Sequence[str] | None
+    """Give a device of the host, or all in a directory; access is made of r, w and m (mknod)."""
+
+    device: Sequence[str] | None
+    """The same as devices."""
+
+    device_cgroup_rules: Sequence[str] | None
+    """Allow devices by number, as 'c 10:* rwm', whether or not there are nodes of them."""
+
+    device_cgroup_rule: Sequence[str] | None
+    """The same as device_cgroup_rules."""
+
     memory: int | str | None
     """Memory limit, at least 6m; 0 is no limit. What exceeds it is killed, exit code 137. Default:
     no limit."""
@@ -57,11 +72,106 @@ class Config(TypedDict, total=False):
     cpus: float | None
     """How many CPUs' time it may use, as 1.5; 0 is no limit. Default: no limit."""
 
+    memory_swap: int | str | None
+    """Limit of memory and swap together; -1 is no limit of swap. Default: twice the memory
+    limit."""
+
+    memory_reservation: int | str | None
+    """Memory that is left to it when others need some, at least 6m. Default: none."""
+
+    memory_swappiness: int | None
+    """How readily its memory is swapped out, from 0 to 100; version 1 of cgroups only. Default: the
+    machine's."""
+
+    oom_kill_disable: bool | None
+    """Stop processes that exceed the memory limit instead of killing them; version 1 of cgroups
+    only."""
+
+    oom_score_adj: int | None
+    """Preference for being killed when the machine runs out of memory, from -1000 to 1000. Default:
+    the caller's."""
+
+    cpu_shares: int | None
+    """Share of CPU time beside others, from 2 to 262144. Default: 1024."""
+
+    cpu_period: int | None
+    """Period over which its CPU time is limited, from 1000 to 1000000. Default: 100000."""
+
+    cpu_quota: int | None
+    """CPU time it may use in each period, at least 1000; -1 is no limit. Default: no limit."""
+
+    cpu_rt_period: int | None
+    """Period over which realtime CPU time is limited; version 1 of cgroups only. Default:
+    1000000."""
+
+    cpu_rt_runtime: int | None
+    """Realtime CPU time it may use in each period; version 1 of cgroups only. Default: none."""
+
+    cpuset_cpus: str | None
+    """CPUs it may run on, as 0-2,4. Default: the machine's."""
+
+    cpuset_mems: str | None
+    """Memory nodes it may use, as 0,1. Default: the machine's."""
+
+    blkio_weight: int | None
+    """Share of block devices' time beside others, from 10 to 1000. Default: 500."""
+
+    blkio_weight_device: Mapping[str, str | int] | Sequence[str] | None
+    """The same for one device."""
+
+    device_read_bps: Mapping[str, str | int] | Sequence[str] | None
+    """Limit what it reads from a block device in a second. Default: no limit."""
+
+    device_read_iops: Mapping[str, str | int] | Sequence[str] | None
+    """Limit how often it reads from a block device in a second. Default: no limit."""
+
+    device_write_bps: Mapping[str, str | int] | Sequence[str] | None
+    """Limit what it writes to a block device in a second. Default: no limit."""
+
+    device_write_iops: Mapping[str, str | int] | Sequence[str] | None
+    """Limit how often it writes to a block device in a second. Default: no limit."""
+
+    ulimits: Mapping[str, int | tuple[int, int]] | Sequence[str] | None
+    """Set a limit of its processes, as nofile=1024:2048; -1 is no limit."""
+
+    ulimit: Mapping[str, int | tuple[int, int]] | Sequence[str] | None
+    """The same as ulimits."""
+
     pids_limit: int | None
     """How many processes and threads it may have; 0 or -1 is no limit. Default: no limit."""
 
+    cgroup_parent: str | None
+    """Control group below which its own are made; it is made if it does not exist."""
+
     network: Literal["none", "host"] | None
     """Network: none has only its own loopback, host is the caller's. Default: none."""
+
+    extra_hosts: Mapping[str, str | int] | Sequence[str] | None
+    """Add a line to /etc/hosts."""
+
+    add_host: Mapping[str, str | int] | Sequence[str] | None
+    """The same as extra_hosts."""
+
+    dns: Sequence[str] | None
+    """Ask this name server. Default: the caller's with its network."""
+
+    dns_search: Sequence[str] | None
+    """Look names up in this domain; . for none."""
+
+    dns_opt: Sequence[str] | None
+    """Set an option of the resolver, as ndots:2."""
+
+    dns_option: Sequence[str] | None
+    """The same as dns_opt."""
+
+    sysctls: Mapping[str, str | int] | Sequence[str] | None
+    """Set a kernel parameter of its own namespaces: net.*, fs.mqueue.*, kernel.msg*, sem, shm*."""
+
+    sysctl: Mapping[str, str | int] | Sequence[str] | None
+    """The same as sysctls."""
+
+    cgroupns: Literal["private", "host"] | None
+    """Control groups that it sees: private from its own on, host all paths. Default: private."""
 
     cap_add: Sequence[str] | None
     """Add a Linux capability, or ALL."""

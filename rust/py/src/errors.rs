@@ -39,6 +39,7 @@ fn class(error: &EngineError) -> &'static str {
         | EngineError::Settings(_)
         | EngineError::Spec(_)
         | EngineError::Plan(_)
+        | EngineError::Limit { .. }
         | EngineError::Strict { .. }
         | EngineError::NulByte { .. }
         | EngineError::State(StateError::InvalidName { .. }) => "SpecError",

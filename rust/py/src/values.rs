@@ -1,6 +1,6 @@
 //! Python's values as the option table takes them.
 
-use fastbox_engine::options::{Checked, OptionError, Options, Value};
+use fastbox_engine::options::{Checked, Kind, OptionError, Options, Value, row};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyMapping, PySequence, PyString};
@@ -31,7 +31,9 @@ pub fn set_as(
     if given.is_none() {
         return Ok(());
     }
-    let value = neutral(name, given)?;
+    let kind = row(name).map(|row| row.kind);
+    let numbers = matches!(kind, Some(Kind::Values | Kind::Limits));
+    let value = neutral(name, given, numbers)?;
     options.set(name, value).map_err(|mut error| {
         if let OptionError::InvalidValue { name, .. } | OptionError::WrongType { name, .. } =
             &mut error
@@ -62,7 +64,20 @@ fn text(given: &Bound<'_, PyAny>) -> PyResult<String> {
     })
 }
 
-fn neutral(name: &str, given: &Bound<'_, PyAny>) -> PyResult<Value> {
+/// A value of a dict that takes `numbers`: one, or a pair as the command line writes it.
+fn number_or_text(given: &Bound<'_, PyAny>, numbers: bool) -> PyResult<String> {
+    if numbers && !given.is_instance_of::<PyBool>() {
+        if let Ok(number) = given.extract::<i64>() {
+            return Ok(number.to_string());
+        }
+        if let Ok((one, other)) = given.extract::<(i64, i64)>() {
+            return Ok(format!("{one}:{other}"));
+        }
+    }
+    text(given)
+}
+
+fn neutral(name: &str, given: &Bound<'_, PyAny>, numbers: bool) -> PyResult<Value> {
     if given.is_instance_of::<PyBool>() {
         return Ok(Value::Bool(given.extract()?));
     }
@@ -82,7 +97,7 @@ fn neutral(name: &str, given: &Bound<'_, PyAny>) -> PyResult<Value> {
             let (key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair.extract()?;
             let value = match value.is_none() {
                 true => None,
-                false => Some(text(&value)?),
+                false => Some(number_or_text(&value, numbers)?),
             };
             map.push((text(&key)?, value));
         }

@@ -177,6 +177,19 @@ impl Driver {
         &self.missing
     }
 
+    /// Whether swap can be limited: the kernel counts it.
+    #[must_use]
+    pub fn limits_swap(&self) -> bool {
+        let file = if self.is_v2() {
+            // The root group has no such file.
+            "fastbox/memory.swap.max"
+        } else {
+            "memory.memsw.limit_in_bytes"
+        };
+        let memory = self.hierarchy(Controller::Memory);
+        memory.is_some_and(|hierarchy| hierarchy.base.join(file).exists())
+    }
+
     pub(super) fn is_v2(&self) -> bool {
         self.kind == Kind::V2
     }

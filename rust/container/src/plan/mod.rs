@@ -6,6 +6,7 @@ mod mounts;
 pub(crate) mod network;
 mod options;
 mod owned;
+mod parameters;
 mod process;
 mod rootfs;
 
@@ -113,6 +114,9 @@ struct Compiler<'a> {
     unified_cgroups: bool,
     /// Version 1: the controllers of each hierarchy with limits of this container's.
     cgroup_hierarchies: Vec<Vec<&'static str>>,
+    /// The host's cgroup namespace, where the container is to have it after its mounts.
+    host_cgroups: Option<Slot>,
+    no_cgroup_mount: bool,
 }
 
 impl Compiler<'_> {
@@ -201,6 +205,8 @@ impl Plan {
             prepared: None,
             unified_cgroups: driver.kind() == crate::cgroup::Kind::V2,
             cgroup_hierarchies: driver.limited_hierarchies(&limits),
+            host_cgroups: None,
+            no_cgroup_mount: false,
         };
         // A new user namespace has them all (user_namespaces(7)).
         let available = match choices.userns {
@@ -211,10 +217,14 @@ impl Plan {
         compiler.only_mapped_ids(&process)?;
         let outside = compiler.outside(read_only);
         compiler.read_binds()?;
+        compiler.oom_score(&process);
         compiler.enter_owned();
         compiler.begin(group.map_or(0, |group| group.joins(&limits)));
-        let early = compiler.is_early();
         let is_cgroup = |n: &LinuxNamespace| n.typ() == LinuxNamespaceType::Cgroup;
+        let early = compiler.is_early();
+        if !linux.namespaces().iter().flatten().any(is_cgroup) {
+            compiler.see_own_groups();
+        }
         if early {
             let cgroup = linux.namespaces().iter().flatten().any(is_cgroup);
             let owned = namespaces & (flags::NEWNS | flags::NEWUTS | flags::NEWIPC);
@@ -234,6 +244,7 @@ impl Plan {
             compiler.mounts(network, in_sysfs)?;
             compiler.hide(&linux, in_sysfs)?;
         }
+        compiler.own_parameters(&linux);
         compiler.leave_stage();
         compiler.become_process(&process, linux.seccomp().as_ref(), own_uts)?;
         Ok(Plan {

@@ -151,7 +151,7 @@ impl Compiler<'_> {
     }
 
     /// Mount points in a new tmpfs for what will lie below it.
-    fn nested(&mut self, tmpfs: Slot, at: &Path) {
+    pub(super) fn nested(&mut self, tmpfs: Slot, at: &Path) {
         const O_CREAT: i32 = 0o100;
         for mount in self.spec.mounts().iter().flatten() {
             let Ok(below) = mount.destination().strip_prefix(at) else {
@@ -180,6 +180,9 @@ impl Compiler<'_> {
     /// What programs read their limits from. On v1 each hierarchy is a mount more, so only those are shown that have a
     /// limit; without any there is nothing to read.
     fn cgroup(&mut self, options: Options, target: &str) {
+        if self.no_cgroup_mount {
+            return;
+        }
         if self.unified_cgroups {
             return self.plain("cgroup2", options, target);
         }

@@ -9,6 +9,7 @@ use fastbox_sys::builder::Arg;
 use fastbox_sys::clone::flags;
 use fastbox_sys::program::OnError;
 use fastbox_sys::steps::attr;
+use std::path::Path;
 
 /// Nodes of the host that are shown in /dev: making nodes takes more than a user namespace gives.
 const NODES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
@@ -145,9 +146,20 @@ impl Compiler<'_> {
         for (name, target) in DEV_LINKS {
             b.symlink(target, dev, name);
         }
-        b.mount_fd_attributes(dev, attr::RDONLY | attr::NOSUID | attr::NOEXEC, false)
+        if self.binds_in_dev() {
+            self.nested(dev, Path::new("/dev"));
+        }
+        self.child
+            .mount_fd_attributes(dev, attr::RDONLY | attr::NOSUID | attr::NOEXEC, false)
             .close(dev)
             .reuse_slots(dev);
+    }
+
+    fn binds_in_dev(&self) -> bool {
+        let mut mounts = self.spec.mounts().iter().flatten();
+        mounts.any(|mount| {
+            mount.typ().as_deref() == Some("bind") && mount.destination().starts_with("/dev/")
+        })
     }
 
     /// Lets go of the host: from here on nothing of it is there but what was bound.

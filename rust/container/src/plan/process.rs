@@ -24,7 +24,13 @@ pub struct Process {
     rlimits: Vec<(u32, u64, u64)>,
     umask: Option<u32>,
     apparmor: Option<String>,
+    pub(super) oom_score_adj: Option<i32>,
 }
+
+/// Below so many open files the start itself would not get through: that limit is set at its end.
+const FEW_FILES: u64 = 256;
+/// RLIMIT_NOFILE.
+const OPEN_FILES: u32 = 7;
 
 impl Process {
     /// `available` is what there is to hand on: of more than that the program gets no more.
@@ -53,6 +59,7 @@ impl Process {
                 .collect(),
             umask: process.user().umask(),
             apparmor: process.apparmor_profile().clone(),
+            oom_score_adj: process.oom_score_adj(),
         })
     }
 
@@ -105,9 +112,17 @@ impl Compiler<'_> {
                 b.label("set domain name", name).setdomainname(name);
             }
         }
-        for (resource, soft, hard) in &process.rlimits {
-            b.label("set limit", format!("resource {resource}"))
+        let few = |limit: &&(u32, u64, u64)| limit.0 == OPEN_FILES && limit.1 < FEW_FILES;
+        for (resource, soft, hard) in process.rlimits.iter().filter(|limit| !few(limit)) {
+            b.label("set limit", rlimit_name(*resource))
                 .rlimit(*resource, *soft, *hard);
+        }
+        for (resource, _, hard) in process.rlimits.iter().filter(few) {
+            // Raising takes a right that is gone at the end.
+            if *hard >= FEW_FILES {
+                b.label("set limit", rlimit_name(*resource))
+                    .rlimit(*resource, *hard, *hard);
+            }
         }
         if late {
             b.label("enter", "user namespace")
@@ -174,6 +189,10 @@ impl Compiler<'_> {
                 b.label("seccomp", "").seccomp(code, flags);
             }
         }
+        for (resource, soft, hard) in process.rlimits.iter().filter(few) {
+            b.label("set limit", rlimit_name(*resource))
+                .rlimit(*resource, *soft, *hard);
+        }
         b.label("exec", "").unblock_signals();
         if self.choices.userns.own_range() {
             b.exec(slots::PATHS, slots::ARGV, slots::ENVP);
@@ -183,6 +202,30 @@ impl Compiler<'_> {
         }
         Ok(())
     }
+}
+
+/// The kernel's names of limits, in the order of their numbers.
+const NAMES: [&str; 16] = [
+    "cpu",
+    "fsize",
+    "data",
+    "stack",
+    "core",
+    "rss",
+    "nproc",
+    "nofile",
+    "memlock",
+    "as",
+    "locks",
+    "sigpending",
+    "msgqueue",
+    "nice",
+    "rtprio",
+    "rttime",
+];
+
+fn rlimit_name(number: u32) -> &'static str {
+    NAMES.get(number as usize).copied().unwrap_or("")
 }
 
 /// The kernel's number of a limit (asm-generic/resource.h).

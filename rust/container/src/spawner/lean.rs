@@ -57,8 +57,8 @@ pub(super) fn enter(
 }
 
 /// The /dev that every container gets a copy of: Docker's nodes and links, read-only, empty mount points. For one with
-/// `more` devices it is its own.
-pub(super) fn dev(more: &[Device]) -> Result<OwnedFd, ContainerError> {
+/// `more` devices it is its own, and they belong to its ids, counted from `base`.
+pub(super) fn dev(more: &[Device], base: u32) -> Result<OwnedFd, ContainerError> {
     let failed = ContainerError::spawner;
     let dev = mount::filesystem("tmpfs", &[("mode", "0755"), ("size", "64k")], 0)
         .map_err(failed("make /dev"))?;
@@ -68,7 +68,7 @@ pub(super) fn dev(more: &[Device]) -> Result<OwnedFd, ContainerError> {
             .map_err(failed("make a device node"))?;
     }
     for device in more {
-        add(&dev, device).map_err(|errno| ContainerError::Step {
+        add(&dev, device, base).map_err(|errno| ContainerError::Step {
             step: "make device",
             target: Path::new("/dev").join(&device.path).display().to_string(),
             errno,
@@ -99,7 +99,7 @@ fn node(dev: &OwnedFd, path: &Path, kind: SFlag, number: u64, mode: u32) -> Resu
 }
 
 /// One more, with the directories it lies in.
-fn add(dev: &OwnedFd, device: &Device) -> Result<(), Errno> {
+fn add(dev: &OwnedFd, device: &Device, base: u32) -> Result<(), Errno> {
     let directories: Vec<&Path> = device.path.ancestors().skip(1).collect();
     for directory in directories
         .into_iter()
@@ -117,7 +117,11 @@ fn add(dev: &OwnedFd, device: &Device) -> Result<(), Errno> {
     };
     let number = makedev(device.major, device.minor);
     node(dev, &device.path, kind, number, device.mode)?;
-    let (uid, gid) = (Uid::from_raw(device.uid), Gid::from_raw(device.gid));
+    let (uid, gid) = (
+        base.saturating_add(device.uid),
+        base.saturating_add(device.gid),
+    );
+    let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
     let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
     fchownat(dev, &device.path, Some(uid), Some(gid), flags)
 }

@@ -192,7 +192,9 @@ impl Start<'_> {
         let dev = if plan.devices.is_empty() {
             mount::clone_fd(&inside.dev, false).map_err(step("prepare", Path::new("/dev")))?
         } else {
-            lean::dev(&plan.devices)?
+            // Mapped, they are nobody's without.
+            let mapped = inside.features.idmapped_tmpfs && range.userns.is_some();
+            lean::dev(&plan.devices, if mapped { 0 } else { self.base })?
         };
         if let Some(userns) = range
             .userns

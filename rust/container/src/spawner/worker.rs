@@ -89,7 +89,7 @@ fn settle_in(
     let dev = if user {
         nix::fcntl::open("/dev", directory, Mode::empty()).map_err(failed("open /dev"))?
     } else {
-        lean::dev(&[])?
+        lean::dev(&[], 0)?
     };
     let null = openat(
         &dev,

@@ -9,6 +9,9 @@ pub const STORAGE_SIZE: &str = "io.fastbox.storage-size";
 /// The preset's name; absent: none.
 pub const PRESET: &str = "io.fastbox.preset";
 
+/// The control group below which the container's own are made, relative to each hierarchy's top; absent: the top.
+pub const CGROUP_PARENT: &str = "io.fastbox.cgroup-parent";
+
 /// `true`: refuse to start where a default protection or limit cannot be had; absent: note it.
 pub const STRICT: &str = "io.fastbox.strict";
 

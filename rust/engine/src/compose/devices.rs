@@ -1,4 +1,4 @@
-//! The host's device nodes, for containers that have them all.
+//! The host's device nodes, for containers that have them all or some.
 
 use std::fs;
 use std::io;
@@ -6,9 +6,10 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use nix::sys::stat::{major, minor};
-use oci_spec::runtime::{LinuxDevice, LinuxDeviceType};
+use oci_spec::runtime::{LinuxDevice, LinuxDeviceCgroup, LinuxDeviceType};
 
 use super::SpecError;
+use crate::options::Checked;
 
 /// What in /dev is not the machine's but a session's or a container manager's, as Docker has it.
 const LEFT_OUT: &[&str] = &[
@@ -50,6 +51,93 @@ pub fn all(dev: &Path) -> Result<Vec<LinuxDevice>, SpecError> {
     }
     found.sort_by(|a, b| a.path().cmp(b.path()));
     Ok(found)
+}
+
+/// One device that options name.
+pub struct Asked {
+    /// Its node on the host; no link.
+    pub source: PathBuf,
+    /// What it is in the container.
+    pub device: LinuxDevice,
+    /// What may be done with it: out of `r`, `w`, `m`.
+    pub access: String,
+}
+
+/// The devices that options name, those of a directory one by one.
+///
+/// # Errors
+/// [`SpecError::Device`]: a path with no device, or a directory without any. [`SpecError::Devices`].
+pub fn asked(options: &Checked) -> Result<Vec<Asked>, SpecError> {
+    let mut found = Vec::new();
+    for file in &options.devices {
+        let failed = |source| SpecError::Device {
+            path: file.source.clone(),
+            source,
+        };
+        let source = fs::canonicalize(&file.source).map_err(failed)?;
+        let meta = fs::metadata(&source).map_err(failed)?;
+        let mut add = |source: PathBuf, mut device: LinuxDevice, destination: PathBuf| {
+            device.set_path(destination);
+            found.push(Asked {
+                source,
+                device,
+                access: file.access.clone(),
+            });
+        };
+        if let Some(kind) = kind(&meta) {
+            let node = device(source.clone(), kind, &meta);
+            add(source, node, PathBuf::from(&file.destination));
+        } else if meta.is_dir() {
+            let nodes = all(&source)?;
+            if nodes.is_empty() {
+                return Err(failed(io::Error::from_raw_os_error(nix::libc::ENODEV)));
+            }
+            for node in nodes {
+                let path = node.path().clone();
+                let below = path.strip_prefix(&source).unwrap_or(&path);
+                let destination = Path::new(&file.destination).join(below);
+                add(path, node, destination);
+            }
+        } else {
+            return Err(failed(io::Error::from_raw_os_error(nix::libc::ENODEV)));
+        }
+    }
+    Ok(found)
+}
+
+/// What the asked-for may be used for, in the container's device list.
+pub(super) fn rules(asked: &[Asked]) -> impl Iterator<Item = LinuxDeviceCgroup> {
+    asked.iter().map(|asked| {
+        let mut rule = LinuxDeviceCgroup::default();
+        rule.set_allow(true)
+            .set_typ(Some(asked.device.typ()))
+            .set_major(Some(asked.device.major()))
+            .set_minor(Some(asked.device.minor()))
+            .set_access(Some(asked.access.clone()));
+        rule
+    })
+}
+
+/// Rules that options give by number. One for both kinds of devices becomes two, unless it is about all of them.
+pub(super) fn numbered(options: &Checked) -> impl Iterator<Item = LinuxDeviceCgroup> {
+    options.device_cgroup_rules.iter().flat_map(|given| {
+        let whole = given.major.is_none() && given.minor.is_none() && given.access.len() == 3;
+        let kinds: &[LinuxDeviceType] = match given.kind {
+            'b' => &[LinuxDeviceType::B],
+            'c' => &[LinuxDeviceType::C],
+            _ if whole => &[LinuxDeviceType::A],
+            _ => &[LinuxDeviceType::B, LinuxDeviceType::C],
+        };
+        kinds.iter().map(|kind| {
+            let mut rule = LinuxDeviceCgroup::default();
+            rule.set_allow(true)
+                .set_typ(Some(*kind))
+                .set_major(given.major.map(i64::from))
+                .set_minor(given.minor.map(i64::from))
+                .set_access(Some(given.access.clone()));
+            rule
+        })
+    })
 }
 
 fn kind(meta: &fs::Metadata) -> Option<LinuxDeviceType> {

@@ -89,6 +89,22 @@ pub enum SpecError {
         /// Why.
         source: io::Error,
     },
+    /// A device that is to be in the container.
+    #[error("device {path}: {source}")]
+    Device {
+        /// Its path on the host.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A block device that is to be limited.
+    #[error("limit of {path}: {source}")]
+    BlockDevice {
+        /// Its path on the host.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
     /// The source of a bind mount cannot be made or looked at.
     #[error("bind source {}: {source}", path.display())]
     BindSource {

@@ -1,13 +1,14 @@
 //! `linux`: namespaces, devices, limits, hidden paths.
 
+use std::collections::HashMap;
+
 use fastbox_container::security::paths;
 use oci_spec::runtime::{
-    Linux, LinuxCpu, LinuxDevice, LinuxDeviceCgroup, LinuxDeviceType, LinuxMemory, LinuxNamespace,
-    LinuxNamespaceType, LinuxPids, LinuxResources,
+    Linux, LinuxDevice, LinuxDeviceCgroup, LinuxDeviceType, LinuxNamespace, LinuxNamespaceType,
 };
 
-use super::{Host, SpecError};
-use crate::options::{Checked, IpcMode, NanoCpus, Network, PidMode, SecurityOpt, Size, UtsMode};
+use super::{Host, SpecError, devices, resources};
+use crate::options::{CgroupNamespace, Checked, IpcMode, Network, PidMode, SecurityOpt, UtsMode};
 
 /// The standard nodes of the OCI specification, all mode 0666: name, major, minor.
 const NODES: &[(&str, i64, i64)] = &[
@@ -24,24 +25,32 @@ const NODES: &[(&str, i64, i64)] = &[
 /// that a container needs none of its own.
 const OPENABLE: &[(i64, Option<i64>)] = &[(5, Some(1)), (5, Some(2)), (136, None), (10, Some(200))];
 
-/// The period over which CPU time is shared out, in microseconds: Docker's.
-const CPU_PERIOD: u64 = 100_000;
-
-/// The least share of a CPU, in billionths.
-const CPU_MINIMUM: u64 = 10_000_000;
-
 pub(super) fn linux(options: &Checked, host: &Host) -> Result<Linux, SpecError> {
     let mut linux = Linux::default();
     linux
         .set_namespaces(Some(namespaces(options)))
         .set_devices(Some(nodes(host)))
-        .set_resources(Some(resources(options, host)?))
+        .set_resources(Some(resources::resources(
+            options,
+            host,
+            device_list(options, host),
+        )?))
+        .set_sysctl(sysctls(options))
         .set_rootfs_propagation(None);
     let (masked, read_only) = hidden(options, host);
     linux
         .set_masked_paths(Some(masked))
         .set_readonly_paths(Some(read_only));
     Ok(linux)
+}
+
+/// Kernel parameters by name; of one given twice the last counts.
+fn sysctls(options: &Checked) -> Option<HashMap<String, String>> {
+    let pairs = options.sysctls.iter();
+    let all: HashMap<_, _> = pairs
+        .map(|sysctl| (sysctl.name.clone(), sysctl.value.clone()))
+        .collect();
+    (!all.is_empty()).then_some(all)
 }
 
 /// Masked and read-only paths: Docker's, less what is to be shown, and more as asked for.
@@ -85,6 +94,7 @@ fn namespaces(options: &Checked) -> Vec<LinuxNamespace> {
         Pid => options.pid == Some(PidMode::Host),
         Ipc => options.ipc == Some(IpcMode::Host),
         Uts => options.uts == Some(UtsMode::Host),
+        Cgroup => options.cgroupns == Some(CgroupNamespace::Host),
         _ => false,
     };
     [Mount, Pid, Ipc, Uts, Cgroup, Net]
@@ -123,45 +133,8 @@ fn node((path, major, minor): &(&str, i64, i64)) -> LinuxDevice {
     device
 }
 
-fn resources(options: &Checked, host: &Host) -> Result<LinuxResources, SpecError> {
-    let mut resources = LinuxResources::default();
-    resources.set_devices(Some(devices(options)));
-    if let Some(Size(bytes)) = options.memory.filter(|size| size.0 > 0) {
-        let limit = i64::try_from(bytes).unwrap_or(i64::MAX);
-        let mut memory = LinuxMemory::default();
-        memory.set_limit(Some(limit));
-        if host.swap_limit {
-            // Memory and swap together: Docker allows as much swap as memory; untrusted code gets none.
-            memory.set_swap(Some(if options.untrusted() {
-                limit
-            } else {
-                limit.saturating_mul(2)
-            }));
-        }
-        resources.set_memory(Some(memory));
-    }
-    if let Some(NanoCpus(billionths)) = options.cpus.filter(|cpus| cpus.0 > 0) {
-        if !(CPU_MINIMUM..=host.cpus.saturating_mul(1_000_000_000)).contains(&billionths) {
-            return Err(SpecError::Cpus {
-                available: host.cpus,
-            });
-        }
-        let quota = billionths / (1_000_000_000 / CPU_PERIOD);
-        let mut cpu = LinuxCpu::default();
-        cpu.set_period(Some(CPU_PERIOD))
-            .set_quota(i64::try_from(quota).ok());
-        resources.set_cpu(Some(cpu));
-    }
-    if let Some(limit) = options.pids_limit.filter(|limit| *limit > 0) {
-        let mut pids = LinuxPids::default();
-        pids.set_limit(limit);
-        resources.set_pids(Some(pids));
-    }
-    Ok(resources)
-}
-
 /// All where privileged, else nothing but making nodes, and using the standard ones and [`OPENABLE`].
-fn devices(options: &Checked) -> Vec<LinuxDeviceCgroup> {
+fn device_list(options: &Checked, host: &Host) -> Vec<LinuxDeviceCgroup> {
     let rule = |allow, kind, major, minor, access: &str| {
         let mut rule = LinuxDeviceCgroup::default();
         rule.set_allow(allow)
@@ -185,5 +158,7 @@ fn devices(options: &Checked) -> Vec<LinuxDeviceCgroup> {
             .chain(OPENABLE.iter().copied())
             .map(|(major, minor)| rule(true, LinuxDeviceType::C, Some(major), minor, "rwm")),
     );
+    rules.extend(host.device_rules.iter().cloned());
+    rules.extend(devices::numbered(options));
     rules
 }

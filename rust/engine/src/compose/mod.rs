@@ -4,7 +4,7 @@
 //! [`ImageView`] and [`Host`]. Of what the document has no field for, [`annotation`] names the keys.
 
 pub mod annotation;
-mod devices;
+pub(crate) mod devices;
 mod environment;
 mod error;
 pub mod etc;
@@ -13,6 +13,7 @@ mod linux;
 mod mounts;
 mod passwd;
 mod process;
+mod resources;
 mod seccomp;
 pub mod sources;
 
@@ -25,7 +26,7 @@ use std::path::{Path, PathBuf};
 
 use fastbox_container::security::caps::{self, CapSet};
 use oci_spec::image::Config;
-use oci_spec::runtime::{LinuxDevice, Mount, Root, Spec};
+use oci_spec::runtime::{LinuxDevice, LinuxDeviceCgroup, Mount, Root, Spec};
 
 use crate::options::{Checked, Network, Preset, UserNamespace, UtsMode};
 
@@ -70,8 +71,12 @@ pub struct Host {
     pub kernel: (u32, u32),
     /// Whether the kernel has AppArmor; asked only where a profile is wanted.
     pub apparmor: bool,
-    /// The machine's device nodes; listed only where all are wanted.
+    /// The machine's device nodes that are wanted, under their paths in the container.
     pub devices: Vec<LinuxDevice>,
+    /// What those that options name may be used for.
+    pub device_rules: Vec<LinuxDeviceCgroup>,
+    /// The block devices that options name, by their paths.
+    pub block_devices: resources::BlockDevices,
 }
 
 impl Host {
@@ -79,7 +84,7 @@ impl Host {
     /// getrlimit(2)) for all but what is given, and for what the options want besides.
     ///
     /// # Errors
-    /// [`SpecError::Host`] with the call that failed.
+    /// [`SpecError::Host`] with the call that failed; a device that is not there.
     pub fn probe(
         directory: PathBuf,
         swap_limit: bool,
@@ -95,6 +100,12 @@ impl Host {
             .map_err(failed("sched_getaffinity"))?;
         let configured = nix::unistd::sysconf(nix::unistd::SysconfVar::_NPROCESSORS_CONF);
         let limit = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE);
+        let asked = devices::asked(options)?;
+        let mut devices = match options.privileged {
+            true => devices::all(Path::new("/dev"))?,
+            false => Vec::new(),
+        };
+        devices.extend(asked.iter().map(|asked| asked.device.clone()));
         Ok(Host {
             hostname: names.nodename().to_string_lossy().into_owned(),
             directory,
@@ -109,11 +120,10 @@ impl Host {
             open_files: limit.map_err(failed("getrlimit"))?.1,
             capabilities: caps::available(),
             kernel: (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)),
-            devices: match options.privileged {
-                true => devices::all(Path::new("/dev"))?,
-                false => Vec::new(),
-            },
+            device_rules: devices::rules(&asked).collect(),
+            devices,
             apparmor: options.apparmor().is_some() && apparmor(),
+            block_devices: resources::block_devices(options)?,
         })
     }
 }
@@ -223,6 +233,9 @@ fn annotations(
     }
     if let Some(preset) = options.preset.map(Preset::as_str) {
         put(annotation::PRESET, preset.to_owned());
+    }
+    if let Some(parent) = options.cgroup_parent.as_ref().filter(|of| !of.0.is_top()) {
+        put(annotation::CGROUP_PARENT, parent.0.as_str().to_owned());
     }
     if options.strict {
         put(annotation::STRICT, "true".to_owned());

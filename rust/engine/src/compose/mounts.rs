@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use oci_spec::runtime::Mount;
 
 use super::{ImageView, sources};
-use crate::options::{Bind, Checked, IpcMode, Tmpfs};
+use crate::options::{Bind, Checked, IpcMode, Size, Tmpfs};
 
 /// Where shared memory is.
 const SHM: &str = "/dev/shm";
@@ -102,7 +102,12 @@ fn default(
                 let words = to_owned(&["rbind", "rprivate", "nosuid", "noexec", "nodev"]);
                 return Some(mount(destination, "bind", SHM.into(), words));
             }
-            _ => {}
+            _ => {
+                if let Some(Size(bytes)) = options.shm_size.filter(|size| size.0 > 0) {
+                    words.retain(|word| !word.starts_with("size="));
+                    words.push(format!("size={bytes}"));
+                }
+            }
         },
         "mqueue" if options.ipc == Some(IpcMode::None) => return None,
         // As in Docker: what administers the machine writes to both, but not where all is read-only.

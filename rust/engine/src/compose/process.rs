@@ -62,6 +62,7 @@ pub(super) fn process(
         .set_cwd(workdir(options, image)?)
         .set_capabilities(Some(capabilities(caps, identity.uid)))
         .set_rlimits(Some(rlimits(options, host)))
+        .set_oom_score_adj(options.oom_score_adj.and_then(|n| i32::try_from(n.0).ok()))
         .set_no_new_privileges(Some(options.no_new_privileges()))
         .set_apparmor_profile(options.apparmor().map(str::to_owned))
         .set_user(user);
@@ -140,10 +141,38 @@ fn rlimits(options: &Checked, host: &Host) -> Vec<PosixRlimit> {
         soft.min(host.open_files),
         hard.min(host.open_files),
     );
-    match options.untrusted() {
+    let mut limits = vec![files];
+    if options.untrusted() {
         // The host's core_pattern would otherwise be handed the memory of a program nobody read.
-        true => vec![files, limit(PosixRlimitType::RlimitCore, 0, 0)],
-        false => vec![files],
+        limits.push(limit(PosixRlimitType::RlimitCore, 0, 0));
+    }
+    for ulimit in &options.ulimits {
+        let kind = kind(ulimit.name);
+        limits.retain(|other| other.typ() != kind);
+        limits.push(limit(kind, ulimit.soft, ulimit.hard));
+    }
+    limits
+}
+
+/// The document's word for a limit that options name.
+fn kind(name: &str) -> PosixRlimitType {
+    use PosixRlimitType::*;
+    match name {
+        "core" => RlimitCore,
+        "cpu" => RlimitCpu,
+        "data" => RlimitData,
+        "fsize" => RlimitFsize,
+        "locks" => RlimitLocks,
+        "memlock" => RlimitMemlock,
+        "msgqueue" => RlimitMsgqueue,
+        "nice" => RlimitNice,
+        "nproc" => RlimitNproc,
+        "rss" => RlimitRss,
+        "rtprio" => RlimitRtprio,
+        "rttime" => RlimitRttime,
+        "sigpending" => RlimitSigpending,
+        "stack" => RlimitStack,
+        _ => RlimitNofile,
     }
 }
 

@@ -3,8 +3,8 @@
 use std::ops::Deref;
 
 use super::{
-    IpcMode, Network, OptionError, Options, PidMode, Preset, SeccompChoice, SecurityOpt, Size,
-    StorageOpt, UserNamespace, UtsMode,
+    CgroupNamespace, IpcMode, Network, OptionError, Options, PidMode, Preset, SeccompChoice,
+    SecurityOpt, Size, StorageOpt, SwapSize, UserNamespace, UtsMode,
 };
 
 /// The limits that the preset `untrusted` sets where none were given.
@@ -27,9 +27,6 @@ pub const UNTRUSTED: UntrustedLimits = UntrustedLimits {
     storage: Size::mebibytes(1024),
     output: Size::mebibytes(16),
 };
-
-/// The least memory limit, Docker's.
-const MEMORY_MINIMUM: u64 = 6 << 20;
 
 /// Options that fit together, with the preset applied.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -119,12 +116,7 @@ impl Options {
     /// [`OptionError::DuplicateMount`], [`OptionError::MemoryTooSmall`] or [`OptionError::Conflict`].
     pub fn check(mut self) -> Result<Checked, OptionError> {
         self.distinct_mounts()?;
-        if let Some(Size(bytes)) = self
-            .memory
-            .filter(|size| (1..MEMORY_MINIMUM).contains(&size.0))
-        {
-            return Err(OptionError::MemoryTooSmall { bytes });
-        }
+        self.fitting_limits()?;
         if self.preset == Some(Preset::Untrusted) {
             self.keeps_untrusted()?;
             self.pids_limit.get_or_insert(UNTRUSTED.pids);
@@ -261,6 +253,34 @@ impl Options {
                 LIMITS,
             ),
             (self.memory == Some(Size(0)), "--memory 0", LIMITS),
+            (
+                self.memory_swap == Some(SwapSize(-1)),
+                "--memory-swap -1",
+                LIMITS,
+            ),
+            (
+                self.oom_kill_disable,
+                "--oom-kill-disable",
+                "the preset ends what exceeds its memory",
+            ),
+            (!self.devices.is_empty(), "--device", ISOLATION),
+            (
+                !self.device_cgroup_rules.is_empty(),
+                "--device-cgroup-rule",
+                ISOLATION,
+            ),
+            (
+                self.cgroupns == Some(CgroupNamespace::Host),
+                "--cgroupns host",
+                ISOLATION,
+            ),
+            (
+                self.ulimits
+                    .iter()
+                    .any(|limit| limit.name == "core" && limit.hard > 0),
+                "--ulimit core",
+                "the preset writes no core files",
+            ),
             (self.max_output == Some(Size(0)), "--max-output 0", LIMITS),
             (
                 self.storage_opt.contains(&StorageOpt::Size(Size(0))),
@@ -275,7 +295,7 @@ impl Options {
     }
 }
 
-fn conflict(one: &str, other: &str, why: &'static str) -> OptionError {
+pub(super) fn conflict(one: &str, other: &str, why: &'static str) -> OptionError {
     OptionError::Conflict {
         one: one.to_owned(),
         other: other.to_owned(),

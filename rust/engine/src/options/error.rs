@@ -101,6 +101,16 @@ pub enum OptionError {
     /// No image was named.
     #[error("\"fastbox run\" requires at least 1 argument: the image")]
     MissingImage,
+    /// A limit that makes no sense, or not with another.
+    #[error("{flag} {value}: {why}")]
+    Limit {
+        /// The flag.
+        flag: &'static str,
+        /// Its value, as it was understood.
+        value: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Two mounts at one destination.
     #[error("duplicate mount point: {destination}")]
     DuplicateMount {
@@ -225,6 +235,76 @@ pub enum ValueError {
     /// A label of SELinux.
     #[error("'{0}': containers are not labelled for SELinux here: only label=disable can be had")]
     Label(String),
+    /// A number out of bounds.
+    #[error("must be from {least} to {most}")]
+    OutOf {
+        /// The least that is possible.
+        least: i64,
+        /// The most.
+        most: i64,
+    },
+    /// Not a list of CPUs or memory nodes.
+    #[error("invalid list: use numbers and ranges, as 0-2,4")]
+    NodeList,
+    /// No `DEVICE:NUMBER`.
+    #[error("invalid limit of a device: use DEVICE:NUMBER, as /dev/sda:1m")]
+    OfDevice,
+    /// A block device that is not given by its file.
+    #[error("'{0}' is no path of a device: it begins with /dev/")]
+    DevicePath(String),
+    /// A weight out of bounds.
+    #[error("invalid weight '{0}': must be from 10 to 1000")]
+    Weight(String),
+    /// Not a number of operations.
+    #[error("invalid rate '{0}': must be a positive whole number")]
+    Operations(String),
+    /// No `NAME=SOFT[:HARD]`.
+    #[error("invalid limit: use NAME=SOFT[:HARD] with whole numbers; -1 is no limit")]
+    UlimitSyntax,
+    /// An unknown limit.
+    #[error("invalid name of a limit: must be one of {}", .0.join(", "))]
+    UlimitName(&'static [&'static str]),
+    /// A soft limit above the hard one.
+    #[error("the soft limit must not be above the hard limit")]
+    UlimitOrder,
+    /// No `NAME=VALUE`.
+    #[error("a kernel parameter is written NAME=VALUE")]
+    SysctlSyntax,
+    /// A parameter that is not each container's own.
+    #[error(
+        "'{0}' is not the container's own: only net.*, fs.mqueue.* and kernel.msg*, sem, shm* are"
+    )]
+    SysctlNotNamespaced(String),
+    /// No `NAME:ADDRESS`.
+    #[error("invalid host: use NAME:ADDRESS")]
+    HostSyntax,
+    /// The host's address on a network that there is not.
+    #[error("host-gateway is the host's address on a bridge network, and there is none yet")]
+    HostGateway,
+    /// Not an IP address.
+    #[error("'{0}' is not an IP address")]
+    Address(String),
+    /// Not a domain.
+    #[error("'{0}' is not a valid domain")]
+    Domain(String),
+    /// A resolver option with blanks, or without anything.
+    #[error("invalid resolver option '{0}'")]
+    ResolverOption(String),
+    /// Too many colons.
+    #[error("invalid device: use SOURCE[:DESTINATION][:ACCESS]")]
+    DeviceSyntax,
+    /// Something else than `r`, `w` and `m`.
+    #[error("invalid access '{0}': must be made of r, w and m")]
+    DeviceAccess(String),
+    /// A path of a device that is not absolute.
+    #[error("'{0}' is not an absolute path")]
+    DeviceRelative(String),
+    /// Not a rule for devices.
+    #[error("invalid device rule '{0}': use TYPE MAJOR:MINOR ACCESS, as 'c 1:3 rwm'")]
+    DeviceRule(String),
+    /// A path that no control group can have.
+    #[error("{0}")]
+    CgroupParent(String),
     /// An unknown `--storage-opt`.
     #[error("unknown storage option '{0}': use size=SIZE")]
     StorageOpt(String),

@@ -26,6 +26,10 @@ pub enum Kind {
     List,
     /// Names with values; the flag may be repeated.
     Map,
+    /// The same, each with a value, which may be a number.
+    Values,
+    /// Names with a number or a pair of numbers; the flag may be repeated.
+    Limits,
 }
 
 impl Kind {
@@ -40,6 +44,8 @@ impl Kind {
             Kind::Duration => "float | str",
             Kind::List => "Sequence[str]",
             Kind::Map => "Mapping[str, str | None] | Sequence[str]",
+            Kind::Values => "Mapping[str, str | int] | Sequence[str]",
+            Kind::Limits => "Mapping[str, int | tuple[int, int]] | Sequence[str]",
         }
     }
 
@@ -53,7 +59,7 @@ impl Kind {
             Kind::Size => "an int of bytes or a str such as '512m'",
             Kind::Duration => "a number of seconds or a str such as '1m30s'",
             Kind::List => "a list of str",
-            Kind::Map => "a dict or a list of str",
+            Kind::Map | Kind::Values | Kind::Limits => "a dict or a list of str",
         }
     }
 }

@@ -6,37 +6,51 @@
 
 mod check;
 mod decimal;
+mod devices;
 mod error;
 mod field;
 mod json;
+mod limits;
+mod limits_together;
 mod mounts;
 mod namespaces;
 mod parse;
 mod refused;
+mod resolving;
 mod scalars;
 mod security;
 mod size;
+mod sysctl;
 mod table;
 mod time;
+mod ulimit;
 mod value;
 
 #[cfg(test)]
 mod tests;
 
 pub use check::{Checked, UNTRUSTED, UntrustedLimits};
+pub use devices::{DeviceFile, DeviceRule};
 pub use error::{OptionError, ValueError};
 pub use field::{Field, Kind};
 pub use json::{refused_json, table_json};
+pub use limits::{
+    Microseconds, NodeList, OfDevice, OomScore, Operations, SwapSize, Swappiness, Weight,
+};
 pub use mounts::{Bind, Propagation, Tmpfs};
 pub use namespaces::{IpcMode, PidMode, UtsMode};
 pub use parse::{RunCommand, check_default, parse_run, parse_run_with};
 pub use refused::{REFUSED, Refused};
+pub use resolving::{ExtraHost, NameServer, ResolverOption, SearchDomain};
 pub use scalars::{
-    EnvVar, Hostname, Name, NanoCpus, Network, Preset, UserNamespace, UserSpec, Workdir,
+    CgroupNamespace, CgroupParent, EnvVar, Hostname, Name, NanoCpus, Network, Preset,
+    UserNamespace, UserSpec, Workdir,
 };
 pub use security::{SeccompChoice, SecurityOpt, StorageOpt};
 pub use size::Size;
+pub use sysctl::{Sysctl, SysctlOf};
 pub use table::{Options, Row, Scope, Side, TABLE, row};
+pub use ulimit::Ulimit;
 pub use value::Value;
 
 /// An absolute path without `.`, `..`, doubled or final slashes, as Docker cleans paths: lexically.

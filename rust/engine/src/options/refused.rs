@@ -21,7 +21,11 @@ pub struct Refused {
 }
 
 /// Other spellings of flags that Docker takes and does not show: what is said, and what is meant.
-pub const ALIASES: &[(&str, &str)] = &[("net", "network"), ("net-alias", "network-alias")];
+pub const ALIASES: &[(&str, &str)] = &[
+    ("dns-opt", "dns-option"),
+    ("net", "network"),
+    ("net-alias", "network-alias"),
+];
 
 const NO_NETWORK: &str = "there are no networks but none and host yet; \
      with --network host the program has the machine's addresses and ports";

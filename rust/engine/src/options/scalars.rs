@@ -1,5 +1,7 @@
 //! The small types of single options.
 
+use fastbox_container::cgroup::Parent;
+
 use super::decimal::Decimal;
 use super::field::{Item, Kind, Refusal, Scalar};
 use super::{Value, ValueError};
@@ -104,6 +106,21 @@ text_type!(
     |_| Ok(())
 );
 
+/// The group below which a container's groups lie, in every hierarchy.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CgroupParent(pub Parent);
+
+impl Scalar for CgroupParent {
+    const KIND: Kind = Kind::Str;
+
+    fn from_text(text: &str) -> Result<CgroupParent, ValueError> {
+        let parent = Parent::parse(text);
+        parent
+            .map(CgroupParent)
+            .map_err(|error| ValueError::CgroupParent(error.to_string()))
+    }
+}
+
 /// An option that takes one of a few words.
 macro_rules! choice_type {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* } else $error:expr) => {
@@ -139,6 +156,16 @@ choice_type!(
         /// The caller's network namespace.
         Host = "host",
     } else ValueError::Network
+);
+
+choice_type!(
+    /// Which part of the control groups a container sees.
+    CgroupNamespace {
+        /// From its own group on.
+        Private = "private",
+        /// All: its own group's path is the host's.
+        Host = "host",
+    } else ValueError::Choice(CgroupNamespace::CHOICES)
 );
 
 choice_type!(

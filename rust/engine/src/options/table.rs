@@ -6,8 +6,11 @@ use serde::Serialize;
 
 use super::field::{Field, Kind, Refusal};
 use super::{
-    Bind, EnvVar, Hostname, IpcMode, Name, NanoCpus, Network, OptionError, PidMode, Preset,
-    SecurityOpt, Size, StorageOpt, Tmpfs, UserNamespace, UserSpec, UtsMode, Value, Workdir,
+    Bind, CgroupNamespace, CgroupParent, DeviceFile, DeviceRule, EnvVar, ExtraHost, Hostname,
+    IpcMode, Microseconds, Name, NameServer, NanoCpus, Network, NodeList, OfDevice, OomScore,
+    Operations, OptionError, PidMode, Preset, ResolverOption, SearchDomain, SecurityOpt, Size,
+    StorageOpt, SwapSize, Swappiness, Sysctl, Tmpfs, Ulimit, UserNamespace, UserSpec, UtsMode,
+    Value, Weight, Workdir,
 };
 
 /// Where an option exists.
@@ -206,18 +209,76 @@ options! {
         "Mount the container's root file system read-only."
         storage_opt: Vec<StorageOpt>, "storage-opt"; "size=SIZE", "no limit", Both, Container;
         "Limit what the container can write to its root file system."
+        shm_size: Option<Size>, "shm-size"; "SIZE", "64m", Both, Container;
+        "Size of the shared memory file system /dev/shm."
+        devices("device"): Vec<DeviceFile>, "device"; "SOURCE[:DEST][:ACCESS]", "", Both, Container;
+        "Give a device of the host, or all in a directory; access is made of r, w and m (mknod)."
+        device_cgroup_rules("device_cgroup_rule"): Vec<DeviceRule>, "device-cgroup-rule"; "RULE", "", Both, Container;
+        "Allow devices by number, as 'c 10:* rwm', whether or not there are nodes of them."
     }
     "Limits" {
         memory: Option<Size>, "memory", 'm'; "SIZE", "no limit", Both, Container;
         "Memory limit, at least 6m; 0 is no limit. What exceeds it is killed, exit code 137."
         cpus: Option<NanoCpus>, "cpus"; "NUMBER", "no limit", Both, Container;
         "How many CPUs' time it may use, as 1.5; 0 is no limit."
+        memory_swap: Option<SwapSize>, "memory-swap"; "SIZE", "twice the memory limit", Both, Container;
+        "Limit of memory and swap together; -1 is no limit of swap."
+        memory_reservation: Option<Size>, "memory-reservation"; "SIZE", "none", Both, Container;
+        "Memory that is left to it when others need some, at least 6m."
+        memory_swappiness: Option<Swappiness>, "memory-swappiness"; "NUMBER", "the machine's", Both, Container;
+        "How readily its memory is swapped out, from 0 to 100; version 1 of cgroups only."
+        oom_kill_disable: bool, "oom-kill-disable"; "", "", Both, Container;
+        "Stop processes that exceed the memory limit instead of killing them; version 1 of cgroups only."
+        oom_score_adj: Option<OomScore>, "oom-score-adj"; "NUMBER", "the caller's", Both, Container;
+        "Preference for being killed when the machine runs out of memory, from -1000 to 1000."
+        cpu_shares: Option<i64>, "cpu-shares", 'c'; "NUMBER", "1024", Both, Container;
+        "Share of CPU time beside others, from 2 to 262144."
+        cpu_period: Option<Microseconds>, "cpu-period"; "MICROSECONDS", "100000", Both, Container;
+        "Period over which its CPU time is limited, from 1000 to 1000000."
+        cpu_quota: Option<i64>, "cpu-quota"; "MICROSECONDS", "no limit", Both, Container;
+        "CPU time it may use in each period, at least 1000; -1 is no limit."
+        cpu_rt_period: Option<Microseconds>, "cpu-rt-period"; "MICROSECONDS", "1000000", Both, Container;
+        "Period over which realtime CPU time is limited; version 1 of cgroups only."
+        cpu_rt_runtime: Option<Microseconds>, "cpu-rt-runtime"; "MICROSECONDS", "none", Both, Container;
+        "Realtime CPU time it may use in each period; version 1 of cgroups only."
+        cpuset_cpus: Option<NodeList>, "cpuset-cpus"; "LIST", "the machine's", Both, Container;
+        "CPUs it may run on, as 0-2,4."
+        cpuset_mems: Option<NodeList>, "cpuset-mems"; "LIST", "the machine's", Both, Container;
+        "Memory nodes it may use, as 0,1."
+        blkio_weight: Option<i64>, "blkio-weight"; "NUMBER", "500", Both, Container;
+        "Share of block devices' time beside others, from 10 to 1000."
+        blkio_weight_device: Vec<OfDevice<Weight>>, "blkio-weight-device"; "DEVICE:NUMBER", "", Both, Container;
+        "The same for one device."
+        device_read_bps: Vec<OfDevice<Size>>, "device-read-bps"; "DEVICE:SIZE", "no limit", Both, Container;
+        "Limit what it reads from a block device in a second."
+        device_read_iops: Vec<OfDevice<Operations>>, "device-read-iops"; "DEVICE:NUMBER", "no limit", Both, Container;
+        "Limit how often it reads from a block device in a second."
+        device_write_bps: Vec<OfDevice<Size>>, "device-write-bps"; "DEVICE:SIZE", "no limit", Both, Container;
+        "Limit what it writes to a block device in a second."
+        device_write_iops: Vec<OfDevice<Operations>>, "device-write-iops"; "DEVICE:NUMBER", "no limit", Both, Container;
+        "Limit how often it writes to a block device in a second."
+        ulimits("ulimit"): Vec<Ulimit>, "ulimit"; "NAME=SOFT[:HARD]", "", Both, Container;
+        "Set a limit of its processes, as nofile=1024:2048; -1 is no limit."
         pids_limit: Option<i64>, "pids-limit"; "NUMBER", "no limit", Both, Container;
         "How many processes and threads it may have; 0 or -1 is no limit."
+        cgroup_parent: Option<CgroupParent>, "cgroup-parent"; "PATH", "", Both, Container;
+        "Control group below which its own are made; it is made if it does not exist."
     }
     "Isolation" {
         network: Option<Network>, "network"; "none|host", "none", Both, Container;
         "Network: none has only its own loopback, host is the caller's."
+        extra_hosts("add_host"): Vec<ExtraHost>, "add-host"; "NAME:ADDRESS", "", Both, Container;
+        "Add a line to /etc/hosts."
+        dns: Vec<NameServer>, "dns"; "ADDRESS", "the caller's with its network", Both, Container;
+        "Ask this name server."
+        dns_search: Vec<SearchDomain>, "dns-search"; "DOMAIN", "", Both, Container;
+        "Look names up in this domain; . for none."
+        dns_opt("dns_option"): Vec<ResolverOption>, "dns-option"; "OPTION", "", Both, Container;
+        "Set an option of the resolver, as ndots:2."
+        sysctls("sysctl"): Vec<Sysctl>, "sysctl"; "NAME=VALUE", "", Both, Container;
+        "Set a kernel parameter of its own namespaces: net.*, fs.mqueue.*, kernel.msg*, sem, shm*."
+        cgroupns: Option<CgroupNamespace>, "cgroupns"; "private|host", "private", Both, Container;
+        "Control groups that it sees: private from its own on, host all paths."
         cap_add: Vec<String>, "cap-add"; "CAPABILITY", "", Both, Container;
         "Add a Linux capability, or ALL."
         cap_drop: Vec<String>, "cap-drop"; "CAPABILITY", "", Both, Container;

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 
-use fastbox_container::cgroup::{self, Driver, clean_owner};
+use fastbox_container::cgroup::{self, Driver, Parent, clean_owner_below, remove_parents};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
@@ -13,6 +13,7 @@ use super::error::StateError;
 use super::identity::{Identity, Life};
 use super::kill::kill_recorded;
 use super::names;
+use super::parents::{self, Record};
 use super::register::remove_dir;
 use super::remove::{open_for_lock, remove_tree};
 use crate::paths::Paths;
@@ -98,7 +99,7 @@ pub fn clean(
 /// # Errors
 /// What could not be removed, the first of it.
 pub fn sweep(paths: &Paths, driver: &Driver, owner: &str) -> Result<(), StateError> {
-    let cgroups = remove_cgroups(driver, owner);
+    let cgroups = remove_cgroups(paths, driver, owner);
     let uppers = remove_tree(&paths.uppers(), owner);
     let names = names::remove_all(paths, owner);
     cgroups.and(uppers).and(names)
@@ -126,8 +127,17 @@ pub fn open_process(paths: &Paths, owner: &str) -> Result<Option<OwnedFd>, State
     }
 }
 
-pub(super) fn remove_cgroups(driver: &Driver, owner: &str) -> Result<(), StateError> {
-    match clean_owner(driver, owner).left.into_iter().next() {
+/// Removes an owner's groups, those below other parents too where its directory is there to name them.
+pub(super) fn remove_cgroups(
+    paths: &Paths,
+    driver: &Driver,
+    owner: &str,
+) -> Result<(), StateError> {
+    let Record { mut parents, made } = parents::read(&paths.owners().join(owner));
+    parents.push(Parent::default());
+    let cleaned = clean_owner_below(driver, owner, &parents);
+    remove_parents(driver, &parents, &made);
+    match cleaned.left.into_iter().next() {
         Some(error) => Err(error.into()),
         None => Ok(()),
     }

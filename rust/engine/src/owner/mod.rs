@@ -11,6 +11,7 @@ mod error;
 mod identity;
 mod kill;
 pub mod names;
+mod parents;
 mod reconcile;
 mod register;
 mod remove;

@@ -66,7 +66,7 @@ pub fn reconcile(paths: &Paths, driver: &Driver) -> Reconciled {
         }
     }
     for owner in groups.iter().filter(|owner| !owners.contains(owner)) {
-        let result = remove_cgroups(driver, owner);
+        let result = remove_cgroups(paths, driver, owner);
         done.note(owner, result);
     }
     done

@@ -12,6 +12,7 @@ use nix::errno::Errno;
 use super::directory::{self, PID};
 use super::error::StateError;
 use super::identity::{Identity, Life};
+use super::parents::PARENTS;
 use crate::paths::Paths;
 
 /// The table's file in an owner's directory.
@@ -167,6 +168,7 @@ pub(super) fn remove_dir(dir: &Path) -> Result<(), StateError> {
         _ => Ok(()),
     };
     gone(fs::remove_file(dir.join(TABLE)))?;
+    gone(fs::remove_file(dir.join(PARENTS)))?;
     gone(fs::remove_file(dir.join(PID)))?;
     gone(fs::remove_dir(dir))
 }

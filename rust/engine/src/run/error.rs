@@ -3,6 +3,7 @@
 use crate::compose::SpecError;
 use crate::options::OptionError;
 use crate::owner::StateError;
+use fastbox_container::cgroup::CgroupError;
 use fastbox_container::{ContainerError, PlanError};
 use fastbox_image::ImageError;
 use nix::errno::Errno;
@@ -19,7 +20,17 @@ pub enum EngineError {
     Spec(#[from] SpecError),
     /// A document that cannot be carried out.
     #[error(transparent)]
-    Plan(#[from] PlanError),
+    Plan(PlanError),
+    /// A limit that this machine cannot give, or no kernel.
+    #[error("{flag} {value}: {why}")]
+    Limit {
+        /// The flag.
+        flag: &'static str,
+        /// Its value, as it was understood.
+        value: String,
+        /// Why not.
+        why: String,
+    },
     /// A step of a start.
     #[error(transparent)]
     Container(#[from] ContainerError),
@@ -95,6 +106,58 @@ pub enum EngineError {
     /// The handle belongs to the process this one was forked from.
     #[error("this container belongs to the process that started it, and this is a fork of that")]
     Forked,
+}
+
+/// The flags that stand for limits of the OCI document.
+const FLAGS: &[(&str, &str)] = &[
+    ("memory.limit", "--memory"),
+    ("memory.swap", "--memory-swap"),
+    ("memory.reservation", "--memory-reservation"),
+    ("memory.swappiness", "--memory-swappiness"),
+    ("memory.disableOOMKiller", "--oom-kill-disable"),
+    ("cpu.shares", "--cpu-shares"),
+    ("cpu.period", "--cpu-period"),
+    ("cpu.quota", "--cpu-quota"),
+    ("cpu.realtimePeriod", "--cpu-rt-period"),
+    ("cpu.realtimeRuntime", "--cpu-rt-runtime"),
+    ("cpu.cpus", "--cpuset-cpus"),
+    ("cpu.mems", "--cpuset-mems"),
+    ("blockIO.weight", "--blkio-weight"),
+    ("blockIO.weightDevice", "--blkio-weight-device"),
+    ("blockIO.throttleReadBpsDevice", "--device-read-bps"),
+    ("blockIO.throttleWriteBpsDevice", "--device-write-bps"),
+    ("blockIO.throttleReadIOPSDevice", "--device-read-iops"),
+    ("blockIO.throttleWriteIOPSDevice", "--device-write-iops"),
+    ("pids.limit", "--pids-limit"),
+    ("devices", "--device-cgroup-rule"),
+];
+
+impl From<CgroupError> for EngineError {
+    fn from(error: CgroupError) -> EngineError {
+        match &error {
+            CgroupError::Invalid { limit, value, why }
+            | CgroupError::Unavailable { limit, value, why } => {
+                match FLAGS.iter().find(|(of, _)| of == limit) {
+                    Some((_, flag)) => EngineError::Limit {
+                        flag,
+                        value: value.clone(),
+                        why: why.clone(),
+                    },
+                    None => EngineError::Plan(error.into()),
+                }
+            }
+            _ => EngineError::Plan(error.into()),
+        }
+    }
+}
+
+impl From<PlanError> for EngineError {
+    fn from(error: PlanError) -> EngineError {
+        match error {
+            PlanError::Cgroup(error) => error.into(),
+            error => EngineError::Plan(error),
+        }
+    }
 }
 
 impl EngineError {

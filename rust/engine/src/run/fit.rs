@@ -5,8 +5,9 @@ use super::engine::Engine;
 use super::start::open;
 use super::upper;
 use crate::compose::annotation;
-use crate::options::Checked;
+use crate::options::{CgroupNamespace, Checked};
 use fastbox_container::ContainerError;
+use fastbox_container::cgroup::{self, Kind};
 use fastbox_container::plan::{Choices, Plan, Storage, Userns};
 use fastbox_container::security::caps::{self, CapSet};
 use nix::errno::Errno;
@@ -77,6 +78,12 @@ impl Engine {
                     .into(),
             );
         }
+        self.make_cgroup_parent(&plan, &choices)?;
+        if options.cgroupns == Some(CgroupNamespace::Host)
+            && matches!(plan.userns(), Userns::Early | Userns::Owned { .. })
+        {
+            notes.push("no /sys/fs/cgroup: with its mounts its own and the host's control groups in sight, it could not be made".into());
+        }
         let limits = plan.limits().unavailable().iter();
         notes.extend(limits.map(|missing| format!("no {missing}")));
         Ok((plan, notes))
@@ -85,6 +92,29 @@ impl Engine {
     fn compiled(&self, spec: &Spec, choices: &Choices) -> Result<Arc<Plan>, EngineError> {
         let plan = Plan::compile(spec, choices, &self.driver, self.spawner.group())?;
         Ok(Arc::new(plan))
+    }
+
+    /// Makes the group below which the container's will lie, on record before.
+    fn make_cgroup_parent(&self, plan: &Plan, choices: &Choices) -> Result<(), EngineError> {
+        let parent = &choices.cgroup_parent;
+        if parent.is_top() {
+            return Ok(());
+        }
+        if self.driver.kind() == Kind::None {
+            return Err(EngineError::Limit {
+                flag: "--cgroup-parent",
+                value: parent.as_str().to_owned(),
+                why: self
+                    .driver
+                    .missing()
+                    .first()
+                    .map_or_else(String::new, |one| one.why.clone()),
+            });
+        }
+        self.owner.will_use_parent(parent)?;
+        cgroup::make_parent(&self.driver, parent, plan.limits(), |path| {
+            Ok::<_, EngineError>(self.owner.will_make_group(path)?)
+        })
     }
 
     /// Makes the range of the plan's first container: the way to find out whether its files can have one.

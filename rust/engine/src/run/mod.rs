@@ -9,6 +9,7 @@ mod exit;
 mod fit;
 mod ids;
 mod masks;
+mod may;
 mod prepare;
 mod pump;
 mod skeleton;

@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use super::skeleton::{self, Skeleton};
-use super::{EngineError, lock};
+use super::{EngineError, lock, may};
 use crate::compose::{self, ImageView, annotation, etc, host, sources};
 use crate::logging::event;
 use crate::options::Checked;
@@ -49,7 +49,9 @@ impl Engine {
                 errno,
             }
         })?;
-        let facts = compose::Host::probe(here.clone(), false, &options)?;
+        may::give(&options)?;
+        let swap_limit = options.memory.is_some() && self.driver.limits_swap();
+        let facts = compose::Host::probe(here.clone(), swap_limit, &options)?;
         let asked = image;
         let host_image = (image == host::NAME)
             .then(|| host::image(Path::new("/")))
@@ -141,7 +143,7 @@ impl Engine {
         if let Some(host) = host_image {
             skeleton.entries(&host.skeleton)?;
         }
-        skeleton.etc(spec, options.network(), host_image.is_some())?;
+        skeleton.etc(spec, options, host_image.is_some())?;
         skeleton.mount_points(spec)?;
         skeleton.masks(spec)?;
         let mut layers = of_image.to_vec();
@@ -168,7 +170,10 @@ impl Engine {
             },
             foreign: host_image.map_or(Vec::new(), |host| skeleton::sources(&host.mounts)),
             features: self.spawner.features(),
-            cgroup_parent: Parent::default(),
+            cgroup_parent: options
+                .cgroup_parent
+                .as_ref()
+                .map_or_else(Parent::default, |parent| parent.0.clone()),
         };
         self.fit(spec, choices, options)
     }

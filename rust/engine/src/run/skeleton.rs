@@ -5,7 +5,7 @@
 
 use crate::compose::host::Entry;
 use crate::compose::{annotation, etc};
-use crate::options::Network;
+use crate::options::Checked;
 use fastbox_container::PlanError;
 use fastbox_image::{Kind, locate};
 use oci_spec::runtime::{Mount, Spec};
@@ -172,7 +172,7 @@ impl<'a> Skeleton<'a> {
     pub(super) fn etc(
         &self,
         spec: &mut Spec,
-        network: Network,
+        options: &Checked,
         host_image: bool,
     ) -> Result<(), EngineError> {
         let annotations = spec.annotations().clone().unwrap_or_default();
@@ -184,13 +184,13 @@ impl<'a> Skeleton<'a> {
         for name in list.split(',').filter(|name| !name.is_empty()) {
             let path = Path::new("/etc").join(name);
             let contents = match name {
-                "hosts" => etc::hosts(hostname.as_deref()).into_bytes(),
+                "hosts" => etc::hosts(hostname.as_deref(), options).into_bytes(),
                 "hostname" => hostname
                     .as_deref()
                     .map(etc::hostname)
                     .unwrap_or_default()
                     .into_bytes(),
-                _ => etc::resolv_conf(network, &fs::read("/etc/resolv.conf").unwrap_or_default()),
+                _ => etc::resolv_conf(options, &fs::read("/etc/resolv.conf").unwrap_or_default()),
             };
             if !host_image {
                 self.etc_file(&path, &contents, hostname.is_none() && name == "hostname")?;

@@ -3,10 +3,10 @@
 use super::engine::Engine;
 use super::fit::annotate;
 use super::{EngineError, upper};
-use crate::compose::annotation;
+use crate::compose::{annotation, devices};
 use crate::options::{Checked, IpcMode, Network, PidMode, UserNamespace};
 use fastbox_container::plan::{Choices, Storage, Userns};
-use oci_spec::runtime::Spec;
+use oci_spec::runtime::{Mount, Spec};
 
 impl Engine {
     /// Fits the choices to an ordinary user: what is lacking. Root's stay as they are.
@@ -60,6 +60,31 @@ impl Engine {
                     .into(),
             );
         }
+        bind_devices(spec, options)?;
         Ok(notes)
     }
+}
+
+/// Nobody makes nodes in a user namespace: those of the host are bound, to be used by who may use them there.
+fn bind_devices(spec: &mut Spec, options: &Checked) -> Result<(), EngineError> {
+    let mut mounts = spec.mounts().clone().unwrap_or_default();
+    for asked in devices::asked(options)? {
+        if !["r", "w"].iter().all(|right| asked.access.contains(right)) {
+            return Err(EngineError::Limit {
+                flag: "--device",
+                value: format!("{}:{}", asked.source.display(), asked.access),
+                why: "an ordinary user's containers have no list of devices, so access cannot be narrowed"
+                    .into(),
+            });
+        }
+        let mut mount = Mount::default();
+        mount
+            .set_destination(asked.device.path().clone())
+            .set_typ(Some("bind".into()))
+            .set_source(Some(asked.source))
+            .set_options(Some(vec!["bind".into()]));
+        mounts.push(mount);
+    }
+    spec.set_mounts(Some(mounts));
+    Ok(())
 }

@@ -3,5 +3,6 @@ mod damaged;
 mod hostile;
 mod killed;
 mod named;
+mod parents;
 mod support;
 mod victim;

@@ -90,6 +90,8 @@ fn role() {
     match kind.to_str().unwrap() {
         "watched" => busy(&place, true),
         "unwatched" => busy(&place, false),
+        "parented" => crate::parents::victim(&place, true),
+        "parented-unwatched" => crate::parents::victim(&place, false),
         "grouped" => grouped(&place),
         "tidy" => tidy(&place),
         "contender" => contend(&place),
@@ -98,7 +100,7 @@ fn role() {
     }
 }
 
-fn tell(line: &str) {
+pub fn tell(line: &str) {
     println!("{line}");
     stdout().flush().unwrap();
 }

@@ -1,5 +1,7 @@
 //! Real containers, through the engine's library: needs root, says so and skips else. They also run as a static
 //! program on another kernel (tests/vm).
+mod devices;
+mod disk;
 mod ends;
 mod files;
 mod hostile;
@@ -12,6 +14,7 @@ mod privileged;
 mod privileges;
 mod probes;
 mod refused;
+mod resources;
 mod rights;
 mod security_opt;
 mod support;

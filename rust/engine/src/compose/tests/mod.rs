@@ -2,6 +2,7 @@
 
 mod machine;
 mod process;
+mod resources;
 mod surroundings;
 
 use std::path::Path;
@@ -26,6 +27,8 @@ fn host() -> Host {
         kernel: (6, 18),
         apparmor: false,
         devices: Vec::new(),
+        device_rules: Vec::new(),
+        block_devices: vec![("/dev/sda".into(), (8, 0)), ("/dev/sdb".into(), (8, 16))],
     }
 }
 

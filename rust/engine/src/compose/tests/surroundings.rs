@@ -148,13 +148,10 @@ fn network_hostname_and_annotations() {
         ),
         (Some(""), Some("host"))
     );
-    assert!(etc::hosts(Some("web")).ends_with("127.0.1.1\tweb\n"));
+    let plain = parse_run(&["img"], &|_| None).unwrap().options;
+    assert!(etc::hosts(Some("web"), &plain).ends_with("127.0.1.1\tweb\n"));
     assert_eq!(etc::hostname("web"), "web\n");
-    assert_eq!(
-        etc::resolv_conf(Network::Host, b"nameserver 9.9.9.9\n"),
-        b"nameserver 9.9.9.9\n"
-    );
-    assert!(etc::resolv_conf(Network::None, b"nameserver 9.9.9.9\n").starts_with(b"#"));
+    assert!(etc::resolv_conf(&plain, b"nameserver 9.9.9.9\n").starts_with(b"#"));
 }
 
 #[test]

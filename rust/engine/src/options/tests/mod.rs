@@ -1,6 +1,7 @@
 //! The grammar and every error, as tables.
 
 mod flags;
+mod limits;
 mod mounts;
 mod refused;
 mod together;

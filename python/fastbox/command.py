@@ -10,7 +10,14 @@ if TYPE_CHECKING:
 
     from fastbox._core import Completed, RunCommand
 
-__all__ = ["configure", "option_table", "parse_run", "pass_through", "refused_flags"]
+__all__ = [
+    "configure",
+    "container_names",
+    "option_table",
+    "parse_run",
+    "pass_through",
+    "refused_flags",
+]
 
 
 def option_table() -> list[dict[str, Any]]:
@@ -37,6 +44,11 @@ def refused_flags() -> list[dict[str, Any]]:
 
     rows: list[dict[str, Any]] = json.loads(_core.refused_flags())
     return rows
+
+
+def container_names() -> list[str]:
+    """The names of the containers that run now, of all processes."""
+    return _core.container_names()
 
 
 def parse_run(args: list[str]) -> RunCommand | None:

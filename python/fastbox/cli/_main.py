@@ -58,6 +58,12 @@ def _dispatch(args: list[str]) -> int:
         return 0
     if args[0] == "help":
         return _dispatch([*args[1:], "--help"])
+    if args[0] == "__complete":
+        from fastbox.cli import _complete
+
+        for word, text in _complete.complete(args[1:]):
+            print(f"{word}\t{text}")
+        return 0
     from fastbox.cli import _verbs
 
     found = _verbs.find(args)

@@ -27,6 +27,7 @@ VERBS = {
     "import": ("_image_import", "Make an image from a root filesystem archive"),
     "rmi": ("_image_remove", "Remove images"),
     "tag": ("_image_tag", "Give an image another name"),
+    "completion": ("_completion", "Print a shell's completion of this command"),
     "doctor": ("_system", "Tell what this machine can and cannot do"),
     "info": ("_system", "Show what this machine is and what is on it"),
     "version": ("_system", "Show the version"),

@@ -31,7 +31,7 @@ mod _core {
     use super::plan::{Plan, prepare, set_programs};
 
     #[pymodule_export]
-    use super::system::{Info, doctor, info};
+    use super::system::{Info, container_names, doctor, info};
 
     #[pymodule_export]
     #[allow(non_upper_case_globals, reason = "Python's name for it")]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fastbox_engine::system;
+use fastbox_engine::{owner, run, system};
 use pyo3::prelude::*;
 
 use crate::{errors, log};
@@ -68,6 +68,13 @@ impl From<system::Info> for Info {
 pub fn info(py: Python<'_>) -> PyResult<Info> {
     let found = log::detach(py, system::info);
     Ok(found.map_err(|error| errors::engine(py, error))?.into())
+}
+
+/// The names of the containers that run now.
+#[pyfunction]
+pub fn container_names(py: Python<'_>) -> PyResult<Vec<String>> {
+    let names = log::detach(py, || Ok(owner::running_names(run::engine()?.paths())?));
+    names.map_err(|error| errors::engine(py, error))
 }
 
 /// All checks, as JSON.

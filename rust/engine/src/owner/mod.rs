@@ -22,4 +22,4 @@ pub use error::StateError;
 pub use identity::Life;
 pub use reconcile::{Reconciled, reconcile};
 pub use register::{Owner, alive, tag};
-pub use running::running;
+pub use running::{running, running_names};

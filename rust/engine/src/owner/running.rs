@@ -26,3 +26,20 @@ pub fn running(paths: &Paths) -> Result<usize, StateError> {
     }
     Ok(count)
 }
+
+/// The names of containers that run now, sorted.
+///
+/// # Errors
+/// The run directory cannot be read.
+pub fn running_names(paths: &Paths) -> Result<Vec<String>, StateError> {
+    let names = paths.names();
+    let failed = |error| StateError::io("list", &names, error);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(&names).map_err(failed)? {
+        // No name of a container begins with a dot.
+        let name = entry.map_err(failed)?.file_name().into_string();
+        found.extend(name.ok().filter(|name| !name.starts_with('.')));
+    }
+    found.sort_unstable();
+    Ok(found)
+}

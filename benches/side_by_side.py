@@ -68,7 +68,7 @@ def main() -> int:
         results = measure(runs, options.rounds, seed)
 
     gives = {peer.name: peer.gives for peer in PEERS}
-    state = "page cache warm, nothing prepared but the image and, from Python, the Plan"
+    state = "page cache warm, nothing prepared but the image, the Plan (from Python) and the Pool"
     extra = {
         name: {"version": versions[name], "gives": gives[name], "seed": seed, "state": state}
         for name in results

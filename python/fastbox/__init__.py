@@ -6,9 +6,10 @@ b'hello\\n'
 
 `run` starts a program in a new container of an image, waits for it and removes the container.
 `prepare` does what can be done before, once; the `Plan` it gives runs as often as you like, and
-`Plan.start` gives a `Container` with streams. Images come from `import_image`, and `fastbox.images`
-has all that can be done with them; the image `host` is always there and has this machine's own
-programs. Errors are in `fastbox.exceptions`.
+`Plan.start` gives a `Container` with streams. A `Pool` has containers ready; `run_many` runs
+thousands of jobs; `fastbox.aio` is for event loops. Images come from `import_image`, and
+`fastbox.images` has all that can be done with them; the image `host` is always there and has this
+machine's own programs. Errors are in `fastbox.exceptions`.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ if sys.platform == "linux":
     )
     from fastbox.images import Image, import_image, list_images, remove_image
     from fastbox.system import Info, info
+    from fastbox.many import Job, run_many
+    from fastbox.pool import Pool
 else:
     from fastbox._elsewhere import (
         DEVNULL,
@@ -51,7 +54,9 @@ else:
         Container,
         Image,
         Info,
+        Job,
         Plan,
+        Pool,
         Usage,
         __version__,
         import_image,
@@ -60,6 +65,7 @@ else:
         prepare,
         remove_image,
         run,
+        run_many,
     )
 
 __all__ = [
@@ -76,7 +82,9 @@ __all__ = [
     "Image",
     "ImageNotFound",
     "Info",
+    "Job",
     "Plan",
+    "Pool",
     "RegistryError",
     "SpawnError",
     "SpecError",
@@ -88,4 +96,5 @@ __all__ = [
     "prepare",
     "remove_image",
     "run",
+    "run_many",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol, Required, TypedDict
 
 from _typeshed import ReadableBuffer
@@ -24,12 +24,15 @@ Command = str | os.PathLike[str] | Sequence[str | bytes | os.PathLike[str]]
 Text = tuple[str, str]
 
 
-class _Call(TypedDict, total=False):
+class _Run(TypedDict, total=False):
     stdin: Stream | None
     timeout: float | str | None
     check: bool
     name: str | None
     max_output: int | str | None
+
+
+class _Call(_Run, total=False):
     timings: bool
 
 
@@ -58,6 +61,20 @@ class AnyCall(_Call, total=False):
     text: bool
     encoding: str | None
     errors: str | None
+
+
+class JobCall(_Run, total=False):
+    """A run that brings files, a directory or an environment with it."""
+
+    input: ReadableBuffer | str | None
+    stdout: Stream
+    stderr: Stream
+    text: bool
+    encoding: str | None
+    errors: str | None
+    env: Mapping[str, str] | None
+    cwd: str | os.PathLike[str] | None
+    files: Mapping[str, bytes | str] | None
 
 
 class BytesRun(BytesCall, Config, total=False):

@@ -11,7 +11,9 @@ __all__ = [
     "Image",
     "Imported",
     "Info",
+    "Many",
     "Plan",
+    "Pool",
     "RunCommand",
     "Usage",
     "__version__",
@@ -161,7 +163,52 @@ class Container:
         self, args: list[str], timeout: float | None, text: tuple[str, str] | None
     ) -> Completed[Any] | None: ...
     def kill(self, signal: int) -> None: ...
+    def fileno(self) -> int: ...
     def close(self) -> None: ...
+
+# A job's stdin, stdout, stderr, environment, working directory and files.
+_Given = tuple[int, int, int, dict[str, str], str | None, list[tuple[str, bytes]]]
+
+@final
+class Pool:
+    def __new__(cls, plan: Plan, ready: int, idle: float) -> Self: ...
+    @property
+    def image(self) -> str: ...
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def notes(self) -> list[str]: ...
+    def run(
+        self,
+        args: list[str],
+        given: _Given,
+        input: bytes | None,
+        text: tuple[str, str] | None,
+        name: str | None,
+        timeout: float | str | None,
+        max_output: int | str | None,
+    ) -> Completed[Any]: ...
+    def start(self, args: list[str], given: _Given, name: str | None) -> Container: ...
+    def close(self) -> None: ...
+
+@final
+class Many:
+    def __new__(cls, concurrency: int) -> Self: ...
+    def submit(
+        self,
+        source: Plan | Pool,
+        notify: bool,
+        args: list[str],
+        given: _Given,
+        input: bytes | None,
+        text: tuple[str, str] | None,
+        name: str | None,
+        timeout: float | str | None,
+        max_output: int | str | None,
+    ) -> tuple[int, int | None]: ...
+    def next(self) -> tuple[int, Completed[Any] | Exception]: ...
+    def take(self, number: int) -> Completed[Any] | None: ...
+    def cancel(self, number: int) -> None: ...
 
 @final
 class RunCommand:

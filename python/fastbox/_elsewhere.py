@@ -29,5 +29,5 @@ class _NeedsLinux:
     __init__ = __class_getitem__ = needs_linux
 
 
-run = prepare = import_image = info = list_images = remove_image = needs_linux
-Plan = Container = Completed = Usage = Image = Info = _NeedsLinux
+run = prepare = import_image = info = list_images = remove_image = run_many = needs_linux
+Plan = Pool = Job = Container = Completed = Usage = Image = Info = _NeedsLinux

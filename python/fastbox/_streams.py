@@ -41,6 +41,34 @@ def arguments(command: Command) -> list[str]:
     return [part if type(part) is str else os.fsdecode(part) for part in command]
 
 
+def streams(
+    input: ReadableBuffer | str | None,
+    stdin: Stream | None,
+    stdout: Stream,
+    stderr: Stream,
+    text: Text | None,
+) -> tuple[bytes | None, int, int, int]:
+    """A run's input as bytes, and its streams as numbers."""
+    data = None
+    if input is not None:
+        if stdin is not None:
+            raise ValueError("stdin and input arguments may not both be used")
+        data = input_bytes(input, text)
+        stdin = PIPE
+    elif stdin == PIPE:
+        data = b""  # nobody could write to it
+    return data, *numbers(stdin, stdout, stderr)
+
+
+def numbers(stdin: Stream | None, stdout: Stream, stderr: Stream) -> tuple[int, int, int]:
+    """A program's streams as numbers; no stdin is an empty one."""
+    return (
+        DEVNULL if stdin is None else descriptor(stdin, "stdin", (PIPE, DEVNULL)),
+        descriptor(stdout, "stdout", (PIPE, DEVNULL)),
+        descriptor(stderr, "stderr", (PIPE, DEVNULL, STDOUT)),
+    )
+
+
 def text_of(text: bool, encoding: str | None, errors: str | None) -> Text | None:
     """How bytes become text; None if they do not. UTF-8, unless an encoding is given."""
     if not text and encoding is None and errors is None:

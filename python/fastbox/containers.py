@@ -12,9 +12,9 @@ from fastbox._streams import (
     STDOUT,
     arguments,
     closed,
-    descriptor,
-    input_bytes,
+    numbers,
     opened,
+    streams,
     text_of,
 )
 from fastbox.exceptions import ContainerTimeout
@@ -214,20 +214,9 @@ class Plan:
         `max_output` stopped has `Completed.truncated`. KeyboardInterrupt kills and cleans up first.
         """
         mode = text_of(text, encoding, errors)
-        data = None
-        if input is not None:
-            if stdin is not None:
-                raise ValueError("stdin and input arguments may not both be used")
-            data = input_bytes(input, mode)
-            stdin = PIPE
-        elif stdin == PIPE:
-            data = b""  # nobody could write to it
         completed = self._core.run(
             [] if command is None else arguments(command),
-            data,
-            DEVNULL if stdin is None else descriptor(stdin, "stdin", (PIPE, DEVNULL)),
-            descriptor(stdout, "stdout", (PIPE, DEVNULL)),
-            descriptor(stderr, "stderr", (PIPE, DEVNULL, STDOUT)),
+            *streams(input, stdin, stdout, stderr, mode),
             mode,
             name,
             timeout,
@@ -253,14 +242,7 @@ class Plan:
     ) -> Container:
         """Starts a command in a new container and returns while it runs. For the rest see `run`."""
         args = [] if command is None else arguments(command)
-        core = self._core.start(
-            args,
-            DEVNULL if stdin is None else descriptor(stdin, "stdin", (PIPE, DEVNULL)),
-            descriptor(stdout, "stdout", (PIPE, DEVNULL)),
-            descriptor(stderr, "stderr", (PIPE, DEVNULL, STDOUT)),
-            name,
-            timings,
-        )
+        core = self._core.start(args, *numbers(stdin, stdout, stderr), name, timings)
         return Container(core, args, text_of(text, encoding, errors))
 
     def __repr__(self) -> str:

@@ -60,11 +60,9 @@ pub const PIPES: [Slot; 3] = [Slot(21), Slot(22), Slot(23)];
 pub const STAGE: Slot = Slot(24);
 pub const NODES: [Slot; 6] = [Slot(25), Slot(26), Slot(27), Slot(28), Slot(29), Slot(30)];
 
-/// Where ids are shared with the caller, which has no network namespace made ahead: the pipe that the stub reports
-/// through.
-pub const REPORT: Slot = NETNS;
-/// The stub, where it executes the program.
-pub const STUB: Slot = Slot(31);
+/// The stub, where the child becomes it, and its end of what connects it with us.
+pub const STUB: Slot = Slot(238);
+pub const REPORT: Slot = Slot(239);
 
 /// 0 inside, as who makes the mounts sees it.
 pub const ROOT_ID: Slot = Slot(236);

@@ -1,6 +1,6 @@
 //! Containers that run while Python does something else.
 
-use std::os::fd::IntoRawFd;
+use std::os::fd::{AsRawFd, IntoRawFd};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -146,6 +146,14 @@ impl Container {
         let new = Bound::new(py, new)?;
         *completed = Some(new.clone().unbind());
         Ok(Some(new))
+    }
+
+    /// The number of its pidfd, readable once it has ended; an error when it is closed.
+    fn fileno(&self) -> PyResult<i32> {
+        let running = self.running.read().unwrap_or_else(PoisonError::into_inner);
+        let closed = || PyValueError::new_err("the container is closed");
+        let container = running.as_ref().ok_or_else(closed)?;
+        Ok(container.pidfd().as_raw_fd())
     }
 
     fn kill(&self, py: Python<'_>, signal: i32) -> PyResult<()> {

@@ -8,8 +8,10 @@ mod errors;
 mod images;
 mod interrupt;
 mod log;
+mod many;
 mod pipe;
 mod plan;
+mod pool;
 mod streams;
 mod system;
 mod values;
@@ -28,7 +30,11 @@ mod _core {
         Image, Imported, get_image, import_image, list_images, remove_image, tag_image,
     };
     #[pymodule_export]
+    use super::many::Many;
+    #[pymodule_export]
     use super::plan::{Plan, prepare, set_programs};
+    #[pymodule_export]
+    use super::pool::Pool;
 
     #[pymodule_export]
     use super::system::{Info, container_names, doctor, info};

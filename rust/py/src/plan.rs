@@ -19,7 +19,7 @@ use crate::{errors, log, streams, values};
 #[pyclass(frozen, module = "fastbox._core")]
 pub struct Plan {
     #[pyo3(get)]
-    image: String,
+    pub image: String,
     prepared: Arc<Prepared>,
     // Where the plan is shared: what keeps the image from being removed meanwhile.
     _held: Option<Image>,
@@ -75,17 +75,25 @@ impl Plan {
         log::detach(py, || self.prepared.start(request)).map_err(|error| errors::engine(py, error))
     }
 
-    /// The Plan's options with those of one run, looked at together again where there are any.
-    fn options(&self, of_run: [(&str, &Bound<'_, PyAny>); 3]) -> PyResult<Option<Checked>> {
-        if of_run.iter().all(|(_, given)| given.is_none()) {
-            return Ok(None);
-        }
-        let mut options = Options::clone(self.prepared.options());
-        for (name, given) in &of_run {
-            values::set(&mut options, name, given)?;
-        }
-        Ok(Some(values::check(of_run[0].1.py(), options)?))
+    /// What is prepared.
+    pub fn prepared(&self) -> &Arc<Prepared> {
+        &self.prepared
     }
+}
+
+/// A plan's options with those of one run, looked at together again where there are any.
+pub fn options(
+    prepared: &Prepared,
+    of_run: [(&str, &Bound<'_, PyAny>); 3],
+) -> PyResult<Option<Checked>> {
+    if of_run.iter().all(|(_, given)| given.is_none()) {
+        return Ok(None);
+    }
+    let mut options = Options::clone(prepared.options());
+    for (name, given) in &of_run {
+        values::set(&mut options, name, given)?;
+    }
+    Ok(Some(values::check(of_run[0].1.py(), options)?))
 }
 
 #[pymethods]
@@ -110,11 +118,12 @@ impl Plan {
         timings: bool,
     ) -> PyResult<Bound<'py, Completed>> {
         let py = args.py();
-        let changed = self.options([
+        let of_run = [
             ("name", name),
             ("timeout", timeout),
             ("max_output", max_output),
-        ])?;
+        ];
+        let changed = options(&self.prepared, of_run)?;
         let options = changed.as_ref().unwrap_or(self.prepared.options());
         let request = Request {
             args: values::arguments(args)?,
@@ -134,7 +143,7 @@ impl Plan {
             result
         });
         let result = interrupt.or(result.map_err(|error| errors::engine(py, error)))?;
-        self.ended(args, result, text.as_ref(), timeout)
+        ended(&self.prepared, args, result, text.as_ref(), timeout)
     }
 
     fn start(
@@ -148,7 +157,8 @@ impl Plan {
     ) -> PyResult<Container> {
         let py = args.py();
         let none = py.None().into_bound(py);
-        let changed = self.options([("name", name), ("timeout", &none), ("max_output", &none)])?;
+        let of_run = [("name", name), ("timeout", &none), ("max_output", &none)];
+        let changed = options(&self.prepared, of_run)?;
         let options = changed.as_ref().unwrap_or(self.prepared.options());
         let request = Request {
             args: values::arguments(args)?,
@@ -199,36 +209,35 @@ impl Plan {
             result
         });
         let result = result.map_err(|error| errors::engine(py, error))?;
-        self.ended(&PyList::empty(py), result, None, timeout)
+        ended(&self.prepared, &PyList::empty(py), result, None, timeout)
     }
 }
 
-impl Plan {
-    fn ended<'py>(
-        &self,
-        args: &Bound<'py, PyList>,
-        result: Communicated,
-        text: Option<&Text>,
-        timeout: Option<Duration>,
-    ) -> PyResult<Bound<'py, Completed>> {
-        let captured = Captured {
-            stdout: result.stdout,
-            stderr: result.stderr,
-            truncated: result.truncated,
-        };
-        let completed = Completed::new(args, result.exit, captured, text, self.prepared.notes())?;
-        let completed = Bound::new(args.py(), completed)?;
-        match timeout {
-            Some(timeout) if result.timed_out => {
-                Err(errors::timeout(&completed, timeout.as_secs_f64()))
-            }
-            _ => Ok(completed),
+/// A run's end as Python sees it; an error where its time was up.
+pub fn ended<'py>(
+    prepared: &Prepared,
+    args: &Bound<'py, PyList>,
+    result: Communicated,
+    text: Option<&Text>,
+    timeout: Option<Duration>,
+) -> PyResult<Bound<'py, Completed>> {
+    let captured = Captured {
+        stdout: result.stdout,
+        stderr: result.stderr,
+        truncated: result.truncated,
+    };
+    let completed = Completed::new(args, result.exit, captured, text, prepared.notes())?;
+    let completed = Bound::new(args.py(), completed)?;
+    match timeout {
+        Some(timeout) if result.timed_out => {
+            Err(errors::timeout(&completed, timeout.as_secs_f64()))
         }
+        _ => Ok(completed),
     }
 }
 
 /// The most bytes of output; 0 is no limit.
-fn limit(options: &Checked) -> Option<u64> {
+pub fn limit(options: &Checked) -> Option<u64> {
     options
         .max_output
         .map(|size| size.0)

@@ -4,10 +4,14 @@
 //! `fastbox-stub hold` holds a new user namespace open until the engine has written its maps.
 //! `fastbox-stub exec FD PATH... '' [ARG...]` executes the first PATH that is there with these arguments, and writes
 //! its errno to FD if it cannot.
+//! `fastbox-stub wait FD` waits until it is told over the socket FD what to execute (`fastbox_sys::order`).
 #![no_main]
 // Where this runs nothing is linked to it at run time, so the compiler must not call memset, strlen and their like.
 #![no_builtins]
 #![allow(unsafe_code)]
+
+mod exec;
+mod wait;
 
 use core::arch::global_asm;
 use fastbox_sys::raw::{nr, syscall};
@@ -35,9 +39,6 @@ global_asm!(
 
 /// No program to execute, as the shell reports it.
 const NOTHING: u64 = 127;
-const ENOENT: i32 = 2;
-const EACCES: i32 = 13;
-const ENOTDIR: i32 = 20;
 
 /// # Safety
 /// `stack` is as execve(2) leaves it.
@@ -49,57 +50,13 @@ unsafe extern "C" fn begin(stack: *mut *const u8) -> ! {
         if *count >= 2 {
             match **words.add(1) {
                 b'h' => hold(),
-                b'e' if *count >= 5 => execute(words, *count),
+                b'e' if *count >= 5 => exec::from_words(words, *count),
+                b'w' if *count >= 3 => wait::wait(exec::number(*words.add(2))),
                 _ => {}
             }
         }
     }
     exit(NOTHING)
-}
-
-/// Comes back only if the words make no sense.
-///
-/// # Safety
-/// `words` are `count` strings, at least five, a null, the environment and a null.
-unsafe fn execute(words: *mut *const u8, count: usize) {
-    // SAFETY: all reads are of the strings up to their NUL and of the words up to `count`; the system calls take
-    // them as execve(2) left them to us.
-    unsafe {
-        let (mut fd, mut digit) = (0u64, *words.add(2));
-        while *digit != 0 {
-            fd = fd
-                .wrapping_mul(10)
-                .wrapping_add((*digit).wrapping_sub(b'0').into());
-            digit = digit.add(1);
-        }
-        let mut separator = 3;
-        while separator < count && **words.add(separator) != 0 {
-            separator += 1;
-        }
-        if separator >= count {
-            return;
-        }
-        // F_SETFD, FD_CLOEXEC.
-        syscall(nr::FCNTL as usize, &[fd, 2, 1, 0, 0, 0]);
-        let (args, environment) = (words.add(separator + 1), words.add(count + 1));
-        let mut errno = ENOENT;
-        let mut path = words.add(3);
-        while path < words.add(separator) {
-            let call = [*path as u64, args as u64, environment as u64, 0, 0, 0];
-            match -syscall(nr::EXECVE as usize, &call) as i32 {
-                // Of the reasons along PATH, "not allowed" says more than "not there" (execvp(3)).
-                EACCES => errno = EACCES,
-                ENOENT | ENOTDIR => {}
-                other => {
-                    errno = other;
-                    break;
-                }
-            }
-            path = path.add(1);
-        }
-        let report = &raw const errno;
-        syscall(nr::WRITE as usize, &[fd, report as u64, 4, 0, 0, 0]);
-    }
 }
 
 fn hold() -> ! {

@@ -64,7 +64,7 @@ pub struct Label {
 }
 
 /// Collects steps.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Builder {
     steps: Vec<Step>,
     labels: Vec<Label>,

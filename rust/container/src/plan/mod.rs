@@ -94,7 +94,10 @@ pub struct Plan {
     pub(crate) limits: Limits,
     pub(crate) cgroup_parent: Parent,
     pub(crate) outside: Program,
+    /// The child's steps up to the program.
     pub(crate) child: Program,
+    /// The same up to the stub, which waits to be told what to execute.
+    pub(crate) parked: Program,
     pub(crate) process: Process,
     pub(crate) hostname: Option<String>,
     /// Nodes in /dev beside those of all; where there are some it is made for each launch.
@@ -246,7 +249,7 @@ impl Plan {
         }
         compiler.own_parameters(&linux);
         compiler.leave_stage();
-        compiler.become_process(&process, linux.seccomp().as_ref(), own_uts)?;
+        let parked = compiler.become_process(&process, linux.seccomp().as_ref(), own_uts)?;
         Ok(Plan {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             layers: choices.layers.clone(),
@@ -261,6 +264,7 @@ impl Plan {
             cgroup_parent: choices.cgroup_parent.clone(),
             outside,
             child: compiler.child.finish(),
+            parked: parked.finish(),
             process,
             hostname: spec.hostname().clone(),
             devices: devices::read(spec)?,
@@ -301,6 +305,28 @@ impl Plan {
     /// Whether the container's processes end with its first one: it has a pid namespace of its own.
     pub fn has_own_pids(&self) -> bool {
         self.own_pids
+    }
+
+    /// Entries of the environment.
+    pub fn env(&self) -> &[String] {
+        &self.process.env
+    }
+
+    /// The paths along which a program is looked for with this environment.
+    pub fn candidates(program: &str, env: &[String]) -> Vec<String> {
+        Process::candidates(program, env)
+    }
+
+    /// The hostname of the container of this id: the short id where the document has none.
+    pub fn hostname_of<'a>(&'a self, id: &'a str) -> &'a str {
+        let short = &id[..12.min(id.len())];
+        self.hostname.as_deref().unwrap_or(short)
+    }
+
+    /// User and group of the program as seen from outside, in a range that begins with `base`.
+    pub(crate) fn user(&self, base: u32) -> Option<(u32, u32)> {
+        let outside = (base + self.process.uid, base + self.process.gid);
+        (!matches!(self.userns, Userns::Owned { .. })).then_some(outside)
     }
 
     /// Whether the stub executes the program: wherever somebody inside has the caller's ids.

@@ -5,6 +5,7 @@ use crate::error::PlanError;
 use crate::security::caps::CapSet;
 use crate::security::seccomp::{Arch, compile_cached};
 use crate::slots;
+use fastbox_sys::builder::Builder;
 use fastbox_sys::clone::flags;
 use oci_spec::runtime::{LinuxSeccomp, PosixRlimitType, Spec};
 
@@ -82,13 +83,14 @@ impl Process {
 }
 
 impl Compiler<'_> {
-    /// From host root in the finished root to the program, in the order that keeps every right needed so far.
+    /// From host root in the finished root to the program, in the order that keeps every right needed so far. What it
+    /// gives is the whole program once more, with a stub at its end that waits.
     pub(super) fn become_process(
         &mut self,
         process: &Process,
         seccomp: Option<&LinuxSeccomp>,
         own_hostname: bool,
-    ) -> Result<(), PlanError> {
+    ) -> Result<Builder, PlanError> {
         let keep = bounding(self.spec).bits();
         let filter = seccomp
             .map(|spec| compile_cached(spec, Arch::native()?))
@@ -194,13 +196,14 @@ impl Compiler<'_> {
                 .rlimit(*resource, *soft, *hard);
         }
         b.label("exec", "").unblock_signals();
+        let mut parked = b.clone();
+        become_stub(&mut parked);
         if self.choices.userns.own_range() {
             b.exec(slots::PATHS, slots::ARGV, slots::ENVP);
         } else {
-            b.keep_over_exec(slots::REPORT)
-                .execveat(slots::STUB, slots::ARGV, slots::ENVP);
+            become_stub(b);
         }
-        Ok(())
+        Ok(parked)
     }
 }
 
@@ -226,6 +229,11 @@ const NAMES: [&str; 16] = [
 
 fn rlimit_name(number: u32) -> &'static str {
     NAMES.get(number as usize).copied().unwrap_or("")
+}
+
+fn become_stub(b: &mut Builder) {
+    b.keep_over_exec(slots::REPORT)
+        .execveat(slots::STUB, slots::ARGV, slots::ENVP);
 }
 
 /// The kernel's number of a limit (asm-generic/resource.h).

@@ -55,7 +55,7 @@ impl Start<'_> {
         for (slot, id) in &plan.id_texts {
             launch.string(*slot, text(&(seen + id).to_string()));
         }
-        let hostname = plan.hostname.as_deref().unwrap_or(&id[..12.min(id.len())]);
+        let hostname = plan.hostname_of(id);
         launch.value(slots::HOSTNAME_LEN, hostname.len() as u64);
         launch.string(slots::HOSTNAME, text(hostname));
         let mut env = plan.process.env.clone();
@@ -128,8 +128,7 @@ impl Start<'_> {
                     let (read, write) =
                         nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed("make a pipe"))?;
                     // So that the program can open /dev/stdout, whatever its user.
-                    let (uid, gid) = (self.base + plan.process.uid, self.base + plan.process.gid);
-                    if !matches!(plan.userns, Userns::Owned { .. }) {
+                    if let Some((uid, gid)) = plan.user(self.base) {
                         nix::unistd::fchown(&read, Some(uid.into()), Some(gid.into()))
                             .map_err(failed("chown a pipe"))?;
                     }

@@ -75,6 +75,8 @@ pub struct Request {
     pub slot: JournalSlot,
     /// First id outside of a range of 65,536, for a container that brings a new range; 0 for the caller's ids.
     pub new_base: u32,
+    /// Stop short of the program: the stub waits to be told what to execute.
+    pub parked: bool,
     /// Take the time of each step.
     pub timed: bool,
     /// Pause for ten seconds before this step, for tests.
@@ -89,6 +91,8 @@ pub struct Started {
     pub pidfd: OwnedFd,
     /// The caller's ends of the pipes.
     pub streams: [Option<OwnedFd>; 3],
+    /// The way to the stub, where it waits.
+    pub stub: Option<OwnedFd>,
     /// Step, target and nanoseconds.
     pub timings: Vec<(&'static str, String, u64)>,
     /// What is to be cleared away once it has ended.
@@ -330,6 +334,7 @@ impl Spawner {
             pid: launched.pid,
             pidfd,
             streams,
+            stub: fds.next(),
             timings: launched.timings,
             remains: launched.remains,
         })
@@ -442,5 +447,11 @@ impl Remains {
     /// The container's id.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Who its program runs as, as seen from outside; None where only the container itself can tell (an ordinary
+    /// user's).
+    pub fn user(&self) -> Option<(u32, u32)> {
+        self.plan.user(self.base)
     }
 }

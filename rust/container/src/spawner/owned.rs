@@ -167,9 +167,10 @@ impl Start<'_> {
         }
         launch.clone_again(slots::INNER, plan.namespaces);
         launch.pause_at(request.pause_at);
-        let child = self.spawn(&mut launch, request, 0, into)?;
+        let (child, stub) = self.spawn(&mut launch, request, 0, into)?;
         let mut fds = vec![child.pidfd];
         fds.extend(ours);
+        fds.extend(stub);
         Ok((child.pid, fds, pipes))
     }
 }

@@ -250,9 +250,10 @@ impl Start<'_> {
         if plan.userns.own_range() {
             lock(&inside.kept).insert((plan.id, self.base), range);
         }
-        let child = child?;
+        let (child, stub) = child?;
         let mut fds = vec![child.pidfd];
         fds.extend(ours);
+        fds.extend(stub);
         Ok((child.pid, fds, pipes))
     }
 
@@ -269,14 +270,19 @@ impl Start<'_> {
         request: &Request,
         namespaces: u64,
         group: Option<OwnedFd>,
-    ) -> Result<Child, ContainerError> {
+    ) -> Result<(Child, Option<OwnedFd>), ContainerError> {
         let inside = &self.shared.inside;
         let plan = Arc::clone(self.plan);
-        let report = self.report(launch, request, &plan)?;
+        let by_stub = self.by_stub(launch, request, &plan)?;
+        let program = if request.parked {
+            &plan.parked
+        } else {
+            &plan.child
+        };
         let before = if self.timed { monotonic() } else { 0 };
         request.slot.stamp();
         let child = launch.spawn(
-            &plan.child,
+            program,
             self.stack,
             namespaces,
             group.as_ref().map(AsFd::as_fd),
@@ -284,13 +290,13 @@ impl Start<'_> {
             self.timed,
         );
         request.slot.started();
-        self.note_child(&plan.child, launch.take_times(), before);
-        let child = child.and_then(|child| match report {
-            Some(report) => report.wait(child, &plan),
-            None => Ok(child),
+        self.note_child(program, launch.take_times(), before);
+        let child = child.and_then(|child| match by_stub {
+            Some(by_stub) => by_stub.settled(child, &plan),
+            None => Ok((child, None)),
         });
-        let child =
-            child.map_err(|failure| exec_target(failed(&plan.child, failure), request, &plan))?;
+        let (child, stub) =
+            child.map_err(|failure| exec_target(failed(program, failure), request, &plan))?;
         // As long as somebody holds the mount namespace its end is not on the path of the program's end.
         let path = format!("{}/ns/mnt", child.pid);
         if let Ok(mounts) = openat(
@@ -301,7 +307,7 @@ impl Start<'_> {
         ) {
             self.hold(&request.id, mounts);
         }
-        Ok(child)
+        Ok((child, stub))
     }
 }
 

@@ -4,7 +4,7 @@ use super::exit::{Exit, Usage, from_status};
 use super::{EngineError, Prepared, lock};
 use crate::logging::event;
 use crate::owner::names::NameGuard;
-use fastbox_container::cgroup::Reader;
+use fastbox_container::cgroup::{self, Reader};
 use fastbox_container::spawner::{Remains, Started};
 use fastbox_sys::pidfd;
 use nix::errno::Errno;
@@ -16,13 +16,15 @@ use std::time::{Duration, Instant};
 
 /// A container of this process. Dropping it kills what still runs in it, and clears it away.
 pub struct Container {
-    prepared: Arc<Prepared>,
+    pub(super) prepared: Arc<Prepared>,
     id: String,
     pid: i32,
     pidfd: OwnedFd,
     pub(super) streams: [Option<OwnedFd>; 3],
     reader: Option<Reader>,
     began: Instant,
+    /// What it had used when its program began, where it waited for that.
+    before: cgroup::Usage,
     timings: Option<Vec<(String, String, f64)>>,
     end: Mutex<End>,
 }
@@ -53,6 +55,7 @@ impl Container {
             streams: started.streams,
             reader,
             began,
+            before: cgroup::Usage::default(),
             timings: timed.then(|| started.timings.into_iter().map(micros).collect()),
             end: Mutex::new(End {
                 exit: None,
@@ -60,6 +63,22 @@ impl Container {
                 name,
             }),
         }
+    }
+
+    /// Takes what it has used so far for what its program will not have used.
+    pub(super) fn park(&mut self) {
+        self.before = self.reader.as_ref().map(Reader::usage).unwrap_or_default();
+    }
+
+    /// From here on its program runs.
+    pub(super) fn begins(&mut self, name: Option<NameGuard>) {
+        self.began = Instant::now();
+        lock(&self.end).name = name;
+    }
+
+    /// Who its program runs as outside, if that is known here.
+    pub(super) fn user(&self) -> Option<(u32, u32)> {
+        lock(&self.end).remains.as_ref().and_then(Remains::user)
     }
 
     /// 64 hexadecimal digits.
@@ -159,7 +178,7 @@ impl Container {
             end_all(reader);
         }
         let groups = self.reader.as_ref().map(Reader::usage).unwrap_or_default();
-        let usage = Usage::new(groups, wall.as_nanos() as u64);
+        let usage = Usage::new(groups, self.before, wall.as_nanos() as u64);
         let mut timings = self.timings.clone();
         if let Some(timings) = &mut timings {
             // What the caller waits for; the rest is cleared away behind its back.

@@ -103,6 +103,32 @@ pub enum EngineError {
         /// Which string.
         what: &'static str,
     },
+    /// The name of an environment variable.
+    #[error("{name:?} cannot be the name of an environment variable: it is empty or holds '='")]
+    EnvironmentName {
+        /// The name.
+        name: String,
+    },
+    /// A pool of a senseless size.
+    #[error("a pool of {ready} containers: ready must be from 1 to {most}")]
+    PoolSize {
+        /// What was asked for.
+        ready: usize,
+        /// The most.
+        most: usize,
+    },
+    /// A run of many that was called off before it began.
+    #[error("called off before it began")]
+    Cancelled,
+    /// Containers of a pool do not live until they are used.
+    #[error(
+        "containers that wait for their program die: a seccomp profile of one's own must allow what waits in them \
+         recvmsg, read, write, mmap, fcntl, dup3, chdir, mkdirat, openat, close and execve"
+    )]
+    ParkedDie,
+    /// A pool that was closed.
+    #[error("the pool is closed")]
+    PoolClosed,
     /// The handle belongs to the process this one was forked from.
     #[error("this container belongs to the process that started it, and this is a fork of that")]
     Forked,

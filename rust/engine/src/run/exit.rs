@@ -20,11 +20,15 @@ pub struct Usage {
 }
 
 impl Usage {
-    pub(super) fn new(groups: cgroup::Usage, wall_ns: u64) -> Usage {
+    /// `before` is what had been used when the program began.
+    pub(super) fn new(groups: cgroup::Usage, before: cgroup::Usage, wall_ns: u64) -> Usage {
+        let since = |now: Option<u64>, then: Option<u64>| {
+            now.map(|now| now.saturating_sub(then.unwrap_or_default()))
+        };
         Usage {
-            cpu_total_ns: groups.cpu_total_ns,
-            cpu_user_ns: groups.cpu_user_ns,
-            cpu_system_ns: groups.cpu_system_ns,
+            cpu_total_ns: since(groups.cpu_total_ns, before.cpu_total_ns),
+            cpu_user_ns: since(groups.cpu_user_ns, before.cpu_user_ns),
+            cpu_system_ns: since(groups.cpu_system_ns, before.cpu_system_ns),
             memory_peak_bytes: groups.memory_peak_bytes,
             oom_killed: groups.oom_killed,
             wall_ns,

@@ -8,6 +8,7 @@ use fastbox_container::plan::{Plan, Userns};
 use fastbox_container::spawner::{self, Stream};
 use fastbox_sys::journal::flags;
 use fastbox_sys::{mount, random};
+use nix::errno::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
@@ -78,14 +79,45 @@ impl Prepared {
     /// A name in use, a program that is not there (exit code 127) or cannot be executed (126), any step of the
     /// start. Nothing of the container is left then.
     pub fn start(self: &Arc<Self>, request: Request) -> Result<Container, EngineError> {
-        let engine = &self.engine;
-        if !engine.is_mine() {
-            return Err(EngineError::Forked);
-        }
-        let args = if request.args.is_empty() {
+        self.arguments(&request.args)?;
+        let streams = [
+            request.stdin.into(),
+            request.stdout.into(),
+            request.stderr.into(),
+        ];
+        let asked = Asked {
+            args: request.args,
+            streams,
+            name: request.name.as_deref(),
+            timed: request.timed,
+            parked: false,
+        };
+        Ok(self.launch(asked)?.0)
+    }
+
+    /// A container finished up to its program, and the way to the stub that waits in it.
+    pub(super) fn park(self: &Arc<Self>) -> Result<(Container, OwnedFd), EngineError> {
+        let asked = Asked {
+            args: Vec::new(),
+            streams: [Stream::Null, Stream::Pipe, Stream::Pipe],
+            name: None,
+            timed: false,
+            parked: true,
+        };
+        let (container, stub) = self.launch(asked)?;
+        let missing = EngineError::system("reach a waiting container");
+        Ok((container, stub.ok_or_else(|| missing(Errno::EBADF))?))
+    }
+
+    /// What a start with these arguments runs.
+    pub(super) fn arguments<'a>(
+        &'a self,
+        given: &'a [String],
+    ) -> Result<&'a [String], EngineError> {
+        let args = if given.is_empty() {
             self.plan.args()
         } else {
-            &request.args
+            given
         };
         if args.first().is_none_or(String::is_empty) {
             return Err(crate::compose::SpecError::NoCommand.into());
@@ -95,10 +127,20 @@ impl Prepared {
                 what: "an argument",
             });
         }
+        Ok(args)
+    }
+
+    fn launch(
+        self: &Arc<Self>,
+        asked: Asked<'_>,
+    ) -> Result<(Container, Option<OwnedFd>), EngineError> {
+        let engine = &self.engine;
+        if !engine.is_mine() {
+            return Err(EngineError::Forked);
+        }
         let id = new_id()?;
-        let name = request
+        let name = asked
             .name
-            .as_deref()
             .map(|name| names::reserve(&engine.paths, name, &engine.owner, &id));
         let name = name.transpose()?;
         let mut on_record = 0;
@@ -135,37 +177,39 @@ impl Prepared {
             }
         };
         let opened: Vec<BorrowedFd<'_>> = opened.iter().map(AsFd::as_fd).collect();
+        let timed = asked.timed;
         let asked = spawner::Request {
             id,
-            args: request.args,
-            streams: [
-                request.stdin.into(),
-                request.stdout.into(),
-                request.stderr.into(),
-            ],
+            args: asked.args,
+            streams: asked.streams,
             slot,
             new_base,
-            timed: request.timed,
+            parked: asked.parked,
+            timed,
             pause_at: pause(),
         };
         let began = Instant::now();
-        let started = engine.spawner.launch(&self.plan, asked, range, &opened)?;
+        let mut started = engine.spawner.launch(&self.plan, asked, range, &opened)?;
         event!(
             Debug,
             "container {} started, pid {}",
             started.remains.id(),
             started.pid
         );
+        let stub = started.stub.take();
         let reader = engine.spawner.reader(&self.plan, started.remains.id());
-        Ok(Container::new(
-            Arc::clone(self),
-            started,
-            reader,
-            name,
-            began,
-            request.timed,
-        ))
+        let container = Container::new(Arc::clone(self), started, reader, name, began, timed);
+        Ok((container, stub))
     }
+}
+
+/// A start, asked for within the engine.
+struct Asked<'a> {
+    args: Vec<String>,
+    streams: [Stream; 3],
+    name: Option<&'a str>,
+    timed: bool,
+    parked: bool,
 }
 
 /// Detached copies of a plan's layers, if wanted, and of its binds: only the caller's threads see the host's mounts.

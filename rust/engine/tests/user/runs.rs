@@ -2,8 +2,11 @@
 
 use crate::support::{IMAGE, User, Who, piped};
 use crate::user_test;
+use fastbox_engine::run::pool::{Job, Pool};
+use fastbox_engine::run::{Input, Output};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
 const IMAGES: [&str; 2] = ["host", IMAGE];
 
@@ -196,3 +199,30 @@ user_test!(many_at_a_time, Who::Single, |user: &User| {
         }
     });
 });
+
+user_test!(
+    a_pool_is_an_ordinary_users_too,
+    Who::Ranged,
+    |user: &User| {
+        for image in IMAGES {
+            let prepared = user.prepare(&["-u", "7:8", image]).unwrap();
+            let pool = Pool::new(prepared, 2, Duration::from_secs(60)).unwrap();
+            let script = "id -u; echo $A; pwd; cat f; echo > /dev/stderr; exit 3";
+            let job = Job {
+                args: ["sh", "-c", script].map(String::from).to_vec(),
+                env: vec![("A".into(), "1".into())],
+                cwd: Some("/tmp/made".into()),
+                files: vec![("f".into(), b"file\n".to_vec())],
+                stdin: Input::Null,
+                stdout: Output::Pipe,
+                stderr: Output::Pipe,
+                name: None,
+            };
+            let mut container = pool.start(job, &mut || false).unwrap().unwrap();
+            let done = container.communicate(None, None, None, &mut || false);
+            let done = done.unwrap();
+            assert_eq!(done.stdout.unwrap(), b"7\n1\n/tmp/made\nfile\n", "{image}");
+            assert_eq!((done.stderr.unwrap(), done.exit.code), (b"\n".to_vec(), 3));
+        }
+    }
+);

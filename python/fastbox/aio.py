@@ -1,0 +1,273 @@
+"""fastbox for event loops: the same words, awaited, under asyncio and trio (by anyio).
+
+No container has a thread of its own, and nothing blocks the loop: starts, input, output, time and
+ends are looked after by a few native threads, and the loop waits for a descriptor. What the
+process's limit on open files has no room for waits its turn. A task that is cancelled kills its
+container and waits until it is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+
+import anyio
+import anyio.to_thread
+
+from fastbox import _core, pool
+from fastbox._jobs import Job
+from fastbox._streams import DEVNULL, PIPE, arguments, numbers
+from fastbox.containers import Plan, prepare
+from fastbox.exceptions import ContainerTimeout
+from fastbox.many import checked
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from types import TracebackType
+    from typing import Any, Self, Unpack
+
+    from fastbox._calls import Command, JobCall, Stream
+    from fastbox._core import Completed
+    from fastbox.config import Config
+
+__all__ = ["Container", "Pool", "run", "start"]
+
+# Descriptors that one run takes here, and those left to everything else.
+_PER_RUN, _SPARE = 6, 128
+_many: tuple[int, _core.Many] | None = None
+
+
+def _runs() -> _core.Many:
+    """This process's runs; a fork gets its own."""
+    global _many
+    if _many is None or _many[0] != os.getpid():
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if limit == resource.RLIM_INFINITY:
+            limit = 1 << 20
+        _many = os.getpid(), _core.Many(max((limit - _SPARE) // _PER_RUN, 1))
+    return _many[1]
+
+
+async def _done(job: Job) -> Completed[Any]:
+    many = _runs()
+    number, fd = job.submit(many, True)
+    assert fd is not None
+    try:
+        await anyio.wait_readable(fd)
+    except BaseException:
+        many.cancel(number)
+        with anyio.CancelScope(shield=True):
+            await anyio.wait_readable(fd)
+        # What it came to is of no interest any more.
+        with contextlib.suppress(Exception):
+            many.take(number)
+        raise
+    completed = many.take(number)
+    assert completed is not None
+    result = checked(job, completed)
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+async def run(
+    image: str | Plan,
+    command: Command | None = None,
+    *,
+    config: Config | None = None,
+    **call: Unpack[JobCall],
+) -> Completed[Any]:
+    """Runs a command in a new container. As `fastbox.run`; the container's options are `config`.
+
+    `env`, `cwd` and `files` are those of `fastbox.Pool.run`.
+    """
+    if isinstance(image, Plan):
+        if config:
+            raise TypeError("a Plan has its options already: give them to prepare()")
+        return await _done(Job(image, command, **call))
+    core = await anyio.to_thread.run_sync(_core.prepare, image, config or {}, True)
+    return await _done(Job(Plan(core), command, **call))
+
+
+class Pool:
+    """`fastbox.Pool`, awaited. Made by `async with Pool(...)`, which closes it."""
+
+    __slots__ = ("_arguments", "_pool")
+
+    def __init__(
+        self,
+        image: str | Plan,
+        ready: int = 4,
+        *,
+        idle_timeout: float = 60.0,
+        **config: Unpack[Config],
+    ) -> None:
+        self._arguments = (image, ready, idle_timeout, config)
+        self._pool: pool.Pool | None = None
+
+    async def run(self, command: Command | None = None, **call: Unpack[JobCall]) -> Completed[Any]:
+        """As `fastbox.Pool.run`."""
+        return await _done(Job(self._opened(), command, **call))
+
+    def _opened(self) -> pool.Pool:
+        if self._pool is None:
+            raise RuntimeError("the pool is not open: use it in `async with`")
+        return self._pool
+
+    async def __aenter__(self) -> Self:
+        image, ready, idle, config = self._arguments
+        self._pool = await anyio.to_thread.run_sync(
+            lambda: pool.Pool(image, ready, idle_timeout=idle, **config)
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self._opened().close)
+        self._pool = None
+
+
+class Container:
+    """A program that runs in a container of its own: `async with await start(...)`.
+
+    Leaving kills what still runs. Read what you asked to be a pipe: a full one stops the program.
+    """
+
+    __slots__ = ("_args", "_core", "stderr", "stdin", "stdout")
+
+    def __init__(self, core: _core.Container, args: list[str]) -> None:
+        self._core = core
+        self._args = args
+        self.stdin = _pipe(core, "stdin", Sender)
+        self.stdout = _pipe(core, "stdout", Receiver)
+        self.stderr = _pipe(core, "stderr", Receiver)
+
+    @property
+    def id(self) -> str:
+        """64 hexadecimal digits."""
+        return self._core.id
+
+    @property
+    def pid(self) -> int:
+        """The process id outside of the container's first process."""
+        return self._core.pid
+
+    async def wait(self) -> Completed[Any]:
+        """Waits for the end of the first process, with which all others end."""
+        await anyio.wait_readable(self._core.fileno())
+        completed = self._core.wait(self._args, 0.0, None)
+        if completed is None:
+            raise ContainerTimeout(f"container {self.id[:12]} still runs")
+        return completed
+
+    def kill(self, signal: int = 9) -> None:
+        """Sends a signal to the first process, as `fastbox.Container.kill`."""
+        self._core.kill(signal)
+
+    async def aclose(self) -> None:
+        """Kills what still runs, removes the container and closes the streams."""
+        with anyio.CancelScope(shield=True):
+            self._core.kill(9)
+            await self.wait()
+            for stream in (self.stdin, self.stdout, self.stderr):
+                if stream is not None:
+                    stream.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+
+async def start(
+    image: str | Plan,
+    command: Command | None = None,
+    *,
+    stdin: Stream | None = None,
+    stdout: Stream = PIPE,
+    stderr: Stream = PIPE,
+    name: str | None = None,
+    **config: Unpack[Config],
+) -> Container:
+    """Starts a command in a new container and returns while it runs. As `Plan.start`."""
+    args = [] if command is None else arguments(command)
+    three = numbers(DEVNULL if stdin is None else stdin, stdout, stderr)
+
+    def started() -> _core.Container:
+        plan = image if isinstance(image, Plan) else prepare(image, **config)
+        return plan._core.start(args, *three, name, False)
+
+    if isinstance(image, Plan) and config:
+        raise TypeError("a Plan has its options already: give them to prepare()")
+    # A start that is cancelled meanwhile still ends as one: dropped with its thread's result.
+    return Container(await anyio.to_thread.run_sync(started), args)
+
+
+class _Pipe:
+    """One end of a pipe, closed with the last reference to it at the latest."""
+
+    __slots__ = ("_fd",)
+
+    def __init__(self, fd: int) -> None:
+        os.set_blocking(fd, False)
+        self._fd = fd
+
+    def close(self) -> None:
+        """Closes it; again is no error."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class Receiver(_Pipe):
+    """Bytes from a container, also by `async for`."""
+
+    __slots__ = ()
+
+    async def receive(self, max_bytes: int = 65536) -> bytes:
+        """What is there, at most so many bytes; waits for some. Empty at the end."""
+        while True:
+            await anyio.wait_readable(self._fd)
+            try:
+                return os.read(self._fd, max_bytes)
+            except BlockingIOError:
+                pass
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while chunk := await self.receive():
+            yield chunk
+
+
+class Sender(_Pipe):
+    """Bytes for a container. Closing it ends the program's input."""
+
+    __slots__ = ()
+
+    async def send(self, data: bytes) -> None:
+        """Hands all of it over. BrokenPipeError if nobody reads any more."""
+        rest = memoryview(data)
+        while rest:
+            await anyio.wait_writable(self._fd)
+            with contextlib.suppress(BlockingIOError):
+                rest = rest[os.write(self._fd, rest) :]
+
+
+def _pipe(core: _core.Container, name: str, kind: type[Any]) -> Any:
+    fd = core.take(name)
+    return None if fd is None else kind(fd)

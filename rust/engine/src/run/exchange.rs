@@ -1,0 +1,188 @@
+//! What passes between a caller and a container's pipes, step by step, without ever blocking.
+
+use super::EngineError;
+use super::communicate::Communicated;
+use super::container::Container;
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::libc::SIGKILL;
+use std::borrow::Cow;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// Bytes read at once: what a pipe holds.
+const CHUNK: usize = 64 << 10;
+
+/// The input that is left, the output so far, and why the container was killed, if it was.
+pub(super) struct Exchange<'a> {
+    stdin: Option<OwnedFd>,
+    input: Cow<'a, [u8]>,
+    sent: usize,
+    readers: [Capture; 2],
+    deadline: Option<Instant>,
+    left: u64,
+    timed_out: bool,
+    truncated: bool,
+    interrupted: bool,
+}
+
+impl<'a> Exchange<'a> {
+    /// Takes a container's pipes. `timeout` begins now.
+    pub(super) fn new(
+        container: &mut Container,
+        input: Cow<'a, [u8]>,
+        timeout: Option<Duration>,
+        max_output: Option<u64>,
+    ) -> Result<Exchange<'a>, EngineError> {
+        let [stdin, stdout, stderr] = std::mem::take(&mut container.streams);
+        let exchange = Exchange {
+            stdin: stdin.filter(|_| !input.is_empty()),
+            input,
+            sent: 0,
+            readers: [Capture::new(stdout), Capture::new(stderr)],
+            deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+            left: max_output.unwrap_or(u64::MAX),
+            timed_out: false,
+            truncated: false,
+            interrupted: false,
+        };
+        for fd in exchange.reads().chain(exchange.writes()) {
+            fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+                .map_err(EngineError::system("prepare a pipe"))?;
+        }
+        Ok(exchange)
+    }
+
+    /// Pipes that output may come from.
+    pub(super) fn reads(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.readers
+            .iter()
+            .filter_map(|r| r.fd.as_ref())
+            .map(AsFd::as_fd)
+    }
+
+    /// The pipe that takes input, while there is some.
+    pub(super) fn writes(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.stdin.iter().map(AsFd::as_fd)
+    }
+
+    /// When time is up, unless the container was killed already.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadline.filter(|_| !self.killed())
+    }
+
+    fn killed(&self) -> bool {
+        self.timed_out || self.truncated || self.interrupted
+    }
+
+    /// Writes and reads what can be, and kills the container if its output is too long.
+    pub(super) fn advance(
+        &mut self,
+        container: &Container,
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), EngineError> {
+        if let Some(fd) = &self.stdin {
+            match nix::unistd::write(fd, &self.input[self.sent..]) {
+                Ok(n) => self.sent += n,
+                Err(Errno::EAGAIN | Errno::EINTR) => {}
+                // It does not want to read it: as with subprocess, no error.
+                Err(_) => self.sent = self.input.len(),
+            }
+            if self.sent == self.input.len() {
+                self.stdin = None;
+            }
+        }
+        let killed = self.killed();
+        for reader in &mut self.readers {
+            if !reader.read(buffer, &mut self.left) && !killed && !self.truncated {
+                self.truncated = true;
+                container.kill(SIGKILL)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Kills the container if its time is up.
+    pub(super) fn expire(&mut self, container: &Container) -> Result<(), EngineError> {
+        if self
+            .deadline()
+            .is_some_and(|deadline| Instant::now() >= deadline)
+        {
+            self.timed_out = true;
+            container.kill(SIGKILL)?;
+        }
+        Ok(())
+    }
+
+    /// Kills the container because the caller wants no more of it.
+    pub(super) fn interrupt(&mut self, container: &Container) -> Result<(), EngineError> {
+        if !self.killed() {
+            self.interrupted = true;
+            container.kill(SIGKILL)?;
+        }
+        Ok(())
+    }
+
+    /// The end of a container whose pidfd says that it has ended.
+    pub(super) fn finish(
+        mut self,
+        container: &Container,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Communicated, EngineError> {
+        // All writers are gone with the container: what the pipes still hold is all there is.
+        for reader in &mut self.readers {
+            self.truncated |= !reader.read(buffer, &mut self.left);
+        }
+        let exit = container.ended()?;
+        let [stdout, stderr] = self.readers.map(|reader| reader.bytes);
+        Ok(Communicated {
+            exit,
+            stdout,
+            stderr,
+            timed_out: self.timed_out,
+            truncated: self.truncated,
+            interrupted: self.interrupted,
+        })
+    }
+}
+
+/// One stream being collected.
+struct Capture {
+    fd: Option<OwnedFd>,
+    bytes: Option<Vec<u8>>,
+}
+
+impl Capture {
+    fn new(fd: Option<OwnedFd>) -> Capture {
+        Capture {
+            bytes: fd.is_some().then(Vec::new),
+            fd,
+        }
+    }
+
+    /// Reads what is there. False when it was more than `left`.
+    fn read(&mut self, buffer: &mut Vec<u8>, left: &mut u64) -> bool {
+        while let (Some(fd), Some(bytes)) = (&self.fd, &mut self.bytes) {
+            buffer.resize(CHUNK, 0);
+            match nix::unistd::read(fd, buffer) {
+                Ok(0) => self.fd = None,
+                Ok(n) => {
+                    let kept = n.min(usize::try_from(*left).unwrap_or(usize::MAX));
+                    bytes.extend_from_slice(&buffer[..kept]);
+                    *left -= kept as u64;
+                    // The pipe stays open until everything is killed: the program must not end of writing to it first.
+                    if kept < n {
+                        return false;
+                    }
+                    if n < CHUNK {
+                        return true;
+                    }
+                }
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return true,
+                Err(_) => self.fd = None,
+            }
+        }
+        true
+    }
+}

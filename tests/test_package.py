@@ -81,6 +81,10 @@ def test_keywords_come_from_the_option_table() -> None:
     subprocess.run([sys.executable, ROOT / "scripts" / "stubs", "--check"], check=True)
 
 
+def test_the_page_of_run_comes_from_the_option_table() -> None:
+    subprocess.run([sys.executable, ROOT / "scripts" / "run-page", "--check"], check=True)
+
+
 def test_the_options_of_one_run_are_the_tables() -> None:
     """Those are parameters, not part of Config, because a Plan is the same without them."""
     wanted = {

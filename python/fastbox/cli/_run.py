@@ -15,6 +15,9 @@ USAGE = """\
 Usage:  fastbox run [OPTIONS] IMAGE [COMMAND] [ARG...]
 
 Run a program in a new container, which is removed when the program ends.
+
+Aliases:
+  fastbox container run, fastbox run
 """
 
 

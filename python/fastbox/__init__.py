@@ -42,9 +42,9 @@ if sys.platform == "linux":
         run,
     )
     from fastbox.images import Image, import_image, list_images, remove_image
-    from fastbox.system import Info, info
     from fastbox.many import Job, run_many
     from fastbox.pool import Pool
+    from fastbox.system import Info, info
 else:
     from fastbox._elsewhere import (
         DEVNULL,

@@ -46,10 +46,10 @@ def document(image: Image) -> dict[str, Any]:
         "RepoTags": image.tags,
         "RepoDigests": image.digests,
         "Parent": "",
-        "Comment": history[-1].get("comment", ""),
+        "Comment": history[-1].get("comment") or "",
         "Created": image.created,
-        "DockerVersion": config.get("docker_version", ""),
-        "Author": config.get("author", ""),
+        "DockerVersion": config.get("docker_version") or "",
+        "Author": config.get("author") or "",
         "Config": _config(image.config),
         "Architecture": config.get("architecture", ""),
         **variant,
@@ -87,11 +87,11 @@ def history(image: Image) -> list[dict[str, Any]]:
     rows = [
         {
             "Id": "<missing>",
-            "Created": step.get("created", ""),
-            "CreatedBy": step.get("created_by", ""),
+            "Created": step.get("created") or "",
+            "CreatedBy": step.get("created_by") or "",
             "Tags": None,
             "Size": 0 if step.get("empty_layer", False) else next(sizes),
-            "Comment": step.get("comment", ""),
+            "Comment": step.get("comment") or "",
         }
         for step in steps
     ]

@@ -138,8 +138,11 @@ impl Builder {
         out: Slot,
     ) -> &mut Self {
         let context = self.slot();
+        self.fsopen(fs, context);
         // What is shown as its device.
-        self.fsopen(fs, context).fsconfig(context, "source", fs);
+        if options.iter().all(|(key, _)| *key != "source") {
+            self.fsconfig(context, "source", fs);
+        }
         for (key, value) in options {
             match value {
                 Arg::Str(s) if s.is_empty() => self.fsconfig_flag(context, key),

@@ -78,6 +78,16 @@ impl Driver {
         }
     }
 
+    /// One as a test wants it.
+    #[cfg(test)]
+    pub(super) fn of(kind: Kind, hierarchies: Vec<Hierarchy>, missing: Vec<Missing>) -> Driver {
+        Driver {
+            kind,
+            hierarchies,
+            missing,
+        }
+    }
+
     fn v1(mounts: &[Mount], own: &[Membership], root: bool) -> Driver {
         let mut hierarchies: Vec<Hierarchy> = Vec::new();
         let mut missing = Vec::new();

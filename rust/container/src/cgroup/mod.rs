@@ -25,6 +25,9 @@ mod steps;
 mod tree;
 mod values;
 
+#[cfg(test)]
+mod tests;
+
 pub use clean::{Cleaned, clean_owner, clean_owner_below, owners};
 pub use controller::Controller;
 pub use driver::{Driver, Kind, Missing};

@@ -64,7 +64,10 @@ impl Compiler<'_> {
                 "tmpfs" if target == "/dev" => {
                     self.child.attach(slots::DEV, "/dev");
                 }
-                "tmpfs" => self.tmpfs(options, &target)?,
+                "tmpfs" => {
+                    let source = mount.source().as_ref().map(|source| text(source));
+                    self.tmpfs(options, source.as_deref(), &target)?;
+                }
                 "cgroup" => self.cgroup(options, &target),
                 other => {
                     let field = format!("mounts: {target}: type {other}");
@@ -107,8 +110,14 @@ impl Compiler<'_> {
     }
 
     /// An empty file system, owned by the container's root unless its options name other ids.
-    fn tmpfs(&mut self, options: Options, target: &str) -> Result<(), PlanError> {
+    fn tmpfs(
+        &mut self,
+        options: Options,
+        source: Option<&str>,
+        target: &str,
+    ) -> Result<(), PlanError> {
         let mut list = Vec::new();
+        list.extend(source.map(|source| ("source", Arg::from(source))));
         for key in ["uid", "gid"] {
             let given = options
                 .rest

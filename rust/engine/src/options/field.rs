@@ -49,6 +49,11 @@ impl Kind {
         }
     }
 
+    /// Whether the flag may be repeated, and each time adds to what it gave.
+    pub fn repeats(self) -> bool {
+        matches!(self, Kind::List | Kind::Map | Kind::Values | Kind::Limits)
+    }
+
     /// The same in words for a message.
     pub(super) fn expected(self) -> &'static str {
         match self {

@@ -260,6 +260,6 @@ impl Known {
     }
 
     fn takes_several(self) -> bool {
-        matches!(self, Known::Option(row) if matches!(row.kind, Kind::List | Kind::Map))
+        matches!(self, Known::Option(row) if row.kind.repeats())
     }
 }

@@ -3,6 +3,7 @@ mod delegated;
 mod ends;
 mod lacks;
 mod ranges;
+mod resources;
 mod runs;
 mod support;
 

@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from fastbox._core import Image
+    from fastbox.images import Image
 
 # Docker's config of a container, of which an image may set a part, in its order.
 _CONFIG: dict[str, Any] = {

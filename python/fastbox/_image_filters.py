@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from fastbox._core import Image
+    from fastbox.images import Image
 
     Filters = Mapping[str, str | bool | Iterable[str]]
     Test = Callable[[Image], bool]

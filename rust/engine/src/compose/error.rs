@@ -52,8 +52,13 @@ pub enum SpecError {
         available: u64,
     },
     /// A capability's name is wrong.
-    #[error(transparent)]
-    Capability(#[from] caps::CapError),
+    #[error("{flag}: {source}")]
+    Capability {
+        /// `--cap-add` or `--cap-drop`.
+        flag: &'static str,
+        /// What is wrong with it.
+        source: caps::CapError,
+    },
     /// A capability that the caller itself does not have.
     #[error(
         "{name} is not available here: a container with the caller's user ids has no more rights than the caller"
@@ -73,6 +78,14 @@ pub enum SpecError {
     /// A seccomp profile is wrong.
     #[error(transparent)]
     Seccomp(#[from] seccomp::SeccompError),
+    /// A file is no seccomp profile.
+    #[error("{}: {source}", path.display())]
+    Profile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: seccomp::SeccompError,
+    },
     /// A seccomp profile cannot be read.
     #[error("opening seccomp profile {} failed: {source}", path.display())]
     ProfileRead {

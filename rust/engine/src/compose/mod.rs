@@ -154,9 +154,17 @@ pub fn compose(
         &options.group_add,
         image.read,
     )?;
-    let mut caps = caps::resolve(&options.cap_add, &options.cap_drop, options.privileged)?;
+    let wrong = |source: caps::CapError| SpecError::Capability {
+        flag: match options.cap_add.contains(&source.name) {
+            true => "--cap-add",
+            false => "--cap-drop",
+        },
+        source,
+    };
+    let resolved = caps::resolve(&options.cap_add, &options.cap_drop, options.privileged);
+    let mut caps = resolved.map_err(wrong)?;
     if userns(options) == UserNamespace::Host {
-        let missing = caps::missing(&options.cap_add, host.capabilities)?;
+        let missing = caps::missing(&options.cap_add, host.capabilities).map_err(wrong)?;
         if let Some(name) = missing.names().next().filter(|_| !options.privileged) {
             return Err(SpecError::CapabilityMissing { name });
         }

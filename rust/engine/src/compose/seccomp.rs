@@ -26,8 +26,11 @@ pub(super) fn seccomp(
                 .and_then(|bytes| {
                     String::from_utf8(bytes).map_err(|_| std::io::ErrorKind::InvalidData.into())
                 })
-                .map_err(|source| SpecError::ProfileRead { path, source })?;
-            parsed = Profile::parse(&json)?;
+                .map_err(|source| SpecError::ProfileRead {
+                    path: path.clone(),
+                    source,
+                })?;
+            parsed = Profile::parse(&json).map_err(|source| SpecError::Profile { path, source })?;
             &parsed
         }
     };

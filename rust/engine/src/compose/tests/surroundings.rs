@@ -213,7 +213,7 @@ fn seccomp_profiles() {
             "binary",
             "opening seccomp profile /home/me/binary failed: invalid data",
         ),
-        ("bad.json", "seccomp profile: "),
+        ("bad.json", "/home/me/bad.json: seccomp profile: "),
     ] {
         let got = error(
             "{}",

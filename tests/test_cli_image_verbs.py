@@ -12,6 +12,9 @@ import cli
 import fastbox
 import pytest
 import roots
+from fastbox import _image_filters
+from fastbox.cli import _image_history, _image_list
+from fastbox.cli._template import _functions
 
 CHANGES = ['CMD ["/bin/busybox", "true"]', "ENV A=1 B='two words'", "LABEL stage=test empty="]
 
@@ -304,3 +307,10 @@ def test_images_of_python(image: str) -> None:
     fastbox.images.remove(NAME)
     with pytest.raises(fastbox.ImageNotFound):
         found.document()
+
+
+def test_the_page_names_all_there_is() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "images.md").read_text()
+    names = {*_image_list.HEADERS, *_image_history.HEADERS, *_functions.ALL, "break", "block"}
+    assert [name for name in names if f"`{name}`" not in page] == []
+    assert [name for name in _image_filters.NAMES if f"`{name}=" not in page] == []

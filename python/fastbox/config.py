@@ -34,12 +34,23 @@ class Config(TypedDict, total=False):
     domainname: str | None
     """NIS domain name in the container. Default: the machine's."""
 
+    init: bool | None
+    """Run an init as the container's first process: it hands signals on and waits for processes
+    that lost their parent."""
+
     volumes: Mapping[str, str | None] | Sequence[str] | None
     """Bind mount a file or directory of the host; options are ro, rw and the mount propagation. A
     missing source is made as a directory."""
 
     volume: Mapping[str, str | None] | Sequence[str] | None
     """The same as volumes."""
+
+    mounts: Sequence[str] | None
+    """Mount with everything said: type=bind|tmpfs|image, source, target, readonly, and fields of
+    the type such as bind-recursive, tmpfs-size or image-subpath. A missing source is an error."""
+
+    mount: Sequence[str] | None
+    """The same as mounts."""
 
     tmpfs: Mapping[str, str | None] | Sequence[str] | None
     """Mount an empty file system in memory; options as size=64m,mode=1777,exec."""

@@ -1,17 +1,18 @@
 //! Executing a program.
 
+use crate::init;
 use fastbox_sys::raw::{nr, syscall};
 
 pub const ENOENT: i32 = 2;
 const EACCES: i32 = 13;
 const ENOTDIR: i32 = 20;
 
-/// Executes what the words say. Comes back only if they make no sense, or nothing could be executed, which is then
-/// reported.
+/// Executes what the words say, in a child with this process as its `init`. Comes back only if they make no sense, or
+/// nothing could be executed, which is then reported.
 ///
 /// # Safety
 /// `words` are `count` strings, at least five, a null, the environment and a null.
-pub unsafe fn from_words(words: *mut *const u8, count: usize) {
+pub unsafe fn from_words(words: *mut *const u8, count: usize, init: bool) {
     // SAFETY: all reads are of the strings up to their NUL and of the words up to `count`; the system calls take
     // them as execve(2) left them to us.
     unsafe {
@@ -25,7 +26,10 @@ pub unsafe fn from_words(words: *mut *const u8, count: usize) {
         }
         close_on_exec(fd);
         let (args, environment) = (words.add(separator + 1), words.add(count + 1));
-        let errno = first(words.add(3), separator - 3, args, environment);
+        let errno = match if init { init::split(fd) } else { 0 } {
+            0 => first(words.add(3), separator - 3, args, environment),
+            errno => errno,
+        };
         let report = &raw const errno;
         syscall(nr::WRITE as usize, &[fd, report as u64, 4, 0, 0, 0]);
     }

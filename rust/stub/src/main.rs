@@ -4,13 +4,16 @@
 //! `fastbox-stub hold` holds a new user namespace open until the engine has written its maps.
 //! `fastbox-stub exec FD PATH... '' [ARG...]` executes the first PATH that is there with these arguments, and writes
 //! its errno to FD if it cannot.
-//! `fastbox-stub wait FD` waits until it is told over the socket FD what to execute (`fastbox_sys::order`).
+//! `fastbox-stub init FD PATH... '' [ARG...]` does so in a child and is the first process of the container for it.
+//! `fastbox-stub wait FD` waits until it is told over the socket FD what to execute (`fastbox_sys::order`);
+//! `fastbox-stub wait-init FD` is the init of it then.
 #![no_main]
 // Where this runs nothing is linked to it at run time, so the compiler must not call memset, strlen and their like.
 #![no_builtins]
 #![allow(unsafe_code)]
 
 mod exec;
+mod init;
 mod wait;
 
 use core::arch::global_asm;
@@ -38,7 +41,7 @@ global_asm!(
 );
 
 /// No program to execute, as the shell reports it.
-const NOTHING: u64 = 127;
+pub(crate) const NOTHING: u64 = 127;
 
 /// # Safety
 /// `stack` is as execve(2) leaves it.
@@ -50,8 +53,12 @@ unsafe extern "C" fn begin(stack: *mut *const u8) -> ! {
         if *count >= 2 {
             match **words.add(1) {
                 b'h' => hold(),
-                b'e' if *count >= 5 => exec::from_words(words, *count),
-                b'w' if *count >= 3 => wait::wait(exec::number(*words.add(2))),
+                b'e' if *count >= 5 => exec::from_words(words, *count, false),
+                b'i' if *count >= 5 => exec::from_words(words, *count, true),
+                b'w' if *count >= 3 => {
+                    let init = *(*words.add(1)).add(b"wait".len()) != 0;
+                    wait::wait(exec::number(*words.add(2)), init)
+                }
                 _ => {}
             }
         }
@@ -80,7 +87,7 @@ fn hold() -> ! {
     }
 }
 
-fn exit(status: u64) -> ! {
+pub(crate) fn exit(status: u64) -> ! {
     loop {
         // SAFETY: no pointers.
         unsafe { syscall(nr::EXIT_GROUP as usize, &[status, 0, 0, 0, 0, 0]) };

@@ -1,6 +1,6 @@
 //! Waiting for an order, and carrying it out.
 
-use crate::{exec, exit};
+use crate::{exec, exit, init};
 use core::mem::MaybeUninit;
 use fastbox_sys::order::streams::{CAME, JOINED, NULL_OUT};
 use fastbox_sys::order::{Failure, Header, stage};
@@ -40,8 +40,8 @@ struct Rights {
     room: [i32; 3],
 }
 
-/// Waits on `socket`. Ends when the other side does.
-pub fn wait(socket: u64) -> ! {
+/// Waits on `socket`. Ends when the other side does. With `init` the program has this process as its init.
+pub fn wait(socket: u64, init: bool) -> ! {
     exec::close_on_exec(socket);
     let mut header = Header::default();
     let mut rights = MaybeUninit::<Rights>::zeroed();
@@ -74,7 +74,7 @@ pub fn wait(socket: u64) -> ! {
     // Behind a header of 16 bytes.
     let came = rights.len.saturating_sub(16) / 4;
     let failure = if came == (header.streams & 7).count_ones() as usize {
-        obey(socket, &header, &rights.fds)
+        obey(socket, &header, &rights.fds, init)
     } else {
         failed(stage::STREAMS, -EIO as isize)
     };
@@ -85,7 +85,7 @@ pub fn wait(socket: u64) -> ! {
 }
 
 /// Comes back only with what could not be done.
-fn obey(socket: u64, header: &Header, streams: &[i32; 3]) -> Failure {
+fn obey(socket: u64, header: &Header, streams: &[i32; 3], init: bool) -> Failure {
     let words = (header.paths + header.args + header.envs + 2) as u64;
     let (table_len, head) = (words * 8, header.head as u64);
     // SAFETY: PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS: new memory of nobody else's.
@@ -151,7 +151,10 @@ fn obey(socket: u64, header: &Header, streams: &[i32; 3]) -> Failure {
             }
             next = behind(next);
         }
-        let errno = exec::first(paths, header.paths as usize, args, environment);
+        let errno = match if init { init::split(socket) } else { 0 } {
+            0 => exec::first(paths, header.paths as usize, args, environment),
+            errno => errno,
+        };
         failed(stage::EXEC, -errno as isize)
     }
 }

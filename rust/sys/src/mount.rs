@@ -50,11 +50,22 @@ pub fn set_attributes(
     userns: Option<&dyn AsFd>,
     recursive: bool,
 ) -> Result<(), Errno> {
+    set_attributes_and_propagation(mount, set, userns, 0, recursive)
+}
+
+/// The same, and how mounts made later spread: `attr::MS_PRIVATE`, `MS_SLAVE` or `MS_SHARED`; 0 leaves that as it is.
+pub fn set_attributes_and_propagation(
+    mount: impl AsFd,
+    set: u64,
+    userns: Option<&dyn AsFd>,
+    propagation: u64,
+    recursive: bool,
+) -> Result<(), Errno> {
     let map = userns.map_or(0, |fd| fd.as_fd().as_raw_fd() as u64);
     let attr = [
         set | if userns.is_some() { attr::IDMAP } else { 0 },
         0,
-        0,
+        propagation,
         map,
     ];
     let flags = libc::AT_EMPTY_PATH | if recursive { 0x8000 } else { 0 };

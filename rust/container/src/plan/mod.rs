@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use devices::Device;
 pub(crate) use devices::STANDARD as STANDARD_DEVICES;
-pub use mounts::Bind;
+pub use mounts::{Bind, VOLUME, has_upper};
 pub(crate) use owned::{DEV_DIRECTORIES, DEV_LINKS};
 pub(crate) use process::Process;
 
@@ -73,6 +73,8 @@ pub struct Choices {
     pub foreign: Vec<PathBuf>,
     /// What the kernel can do.
     pub features: Features,
+    /// The first process is the stub, which starts the program and waits for every process of the container.
+    pub init: bool,
     /// Below which control group the container's own lie.
     pub cgroup_parent: Parent,
 }
@@ -91,6 +93,7 @@ pub struct Plan {
     /// A network namespace that the user namespace owns is made for each launch.
     pub(crate) own_network: bool,
     own_pids: bool,
+    pub(crate) init: bool,
     pub(crate) limits: Limits,
     pub(crate) cgroup_parent: Parent,
     pub(crate) outside: Program,
@@ -194,11 +197,10 @@ impl Plan {
             namespaces |= flags::NEWNET;
         }
 
-        let read_only = spec
-            .root()
-            .as_ref()
-            .and_then(|root| root.readonly())
-            .unwrap_or(false);
+        let sealed = mounts::sealed(spec);
+        // Volumes lie on the upper: the root is then sealed over it.
+        let has_volumes = mounts::volumes(spec).next().is_some();
+        let read_only = !has_upper(spec);
         let mut compiler = Compiler {
             spec,
             choices,
@@ -238,6 +240,12 @@ impl Plan {
             compiler.enter_namespaces(network, own_network, linux.namespaces().iter().flatten());
         }
         compiler.enter_root(read_only);
+        if has_volumes {
+            compiler.volumes();
+            if sealed {
+                compiler.seal_root();
+            }
+        }
         // The network namespace is still being made when the child starts: only /sys has to wait for it.
         let waits = own_network && !early;
         compiler.mounts(network, |target| !(waits && in_sysfs(target)))?;
@@ -260,6 +268,7 @@ impl Plan {
             namespaces,
             own_network,
             own_pids,
+            init: choices.init,
             limits,
             cgroup_parent: choices.cgroup_parent.clone(),
             outside,
@@ -329,9 +338,9 @@ impl Plan {
         (!matches!(self.userns, Userns::Owned { .. })).then_some(outside)
     }
 
-    /// Whether the stub executes the program: wherever somebody inside has the caller's ids.
+    /// Whether the stub executes the program: as init, and wherever somebody inside has the caller's ids.
     pub(crate) fn by_stub(&self) -> bool {
-        !self.userns.own_range()
+        self.init || !self.userns.own_range()
     }
 
     /// Whether the container writes to the disk.

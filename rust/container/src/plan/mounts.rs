@@ -7,7 +7,7 @@ use crate::slots;
 use fastbox_sys::builder::{Arg, Slot};
 use fastbox_sys::program::OnError;
 use fastbox_sys::steps::attr;
-use oci_spec::runtime::Linux;
+use oci_spec::runtime::{Linux, Mount, Spec};
 use std::path::{Path, PathBuf};
 
 /// Something of the host that is bound into the container. The caller opens it for each launch.
@@ -21,6 +21,13 @@ pub struct Bind {
     pub attributes: u64,
     /// Whether the attributes hold for what is mounted below as well.
     pub recursive_attributes: bool,
+    /// How later mounts spread: `MS_PRIVATE` neither way, `MS_SLAVE` from the host; 0 as the host's own.
+    pub propagation: u64,
+    /// Layers of an image, the lowest first, that are merged and shown instead of the source; of the image's own files
+    /// nothing is followed outside it.
+    pub layers: Vec<PathBuf>,
+    /// What of those layers is shown, relative to their root; empty for all.
+    pub subpath: PathBuf,
     /// Shown with the container's ids: files that 0 wrote on the host are 0's inside, and the other way round.
     pub idmapped: bool,
 }
@@ -49,6 +56,8 @@ impl Compiler<'_> {
                 "proc" | "sysfs" if self.attach_prepared(kind, &target) => {
                     sysfs |= kind == "sysfs";
                 }
+                // Made with the root.
+                VOLUME => {}
                 "proc" => self.plain("proc", options, &target),
                 // Without a network namespace of its own a container cannot mount sysfs: nothing of it is then shown.
                 "sysfs" if network || self.choices.userns == Userns::Host => {
@@ -79,6 +88,25 @@ impl Compiler<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Directories of the container's own with what the image has there: on the upper, whether the root is read-only or
+    /// not, and mounts, as with Docker. To be made as long as nothing lies over them and the root can be written to.
+    pub(super) fn volumes(&mut self) {
+        let targets: Vec<String> = volumes(self.spec)
+            .map(|mount| text(mount.destination()))
+            .collect();
+        for target in targets {
+            let (at, copy) = (self.child.slot(), self.child.slot());
+            self.child
+                .label("mount volume", target.clone())
+                .open_target(&target, at)
+                .clone_mount(Some(at), "", false, copy)
+                .attach_at(copy, at)
+                .close(at)
+                .close(copy)
+                .reuse_slots(at);
+        }
     }
 
     /// A file system without options of its own.
@@ -228,8 +256,32 @@ impl Compiler<'_> {
             if !options.bind {
                 continue;
             }
-            let options = options.complete(mount)?;
+            let image = mount.typ().as_deref() == Some(OVERLAY);
+            let (options, layers, subpath) = match image {
+                true => layers_of(options),
+                false => (options.complete(mount)?, Vec::new(), PathBuf::new()),
+            };
+            if layers.len() > 1 && !self.choices.features.detached_layers {
+                return Err(PlanError::Unsupported {
+                    field: format!("mounts: {}", mount.destination().display()),
+                    reason: "an image of several layers can be mounted from Linux 6.15 on",
+                });
+            }
             let index = self.binds.len();
+            let all = self.choices.layers.len()
+                + self
+                    .binds
+                    .iter()
+                    .map(|bind| bind.layers.len().max(1))
+                    .sum::<usize>()
+                + layers.len().max(1);
+            if all > MAX_OPENED {
+                return Err(PlanError::TooMany {
+                    what: "layers and binds together",
+                    count: all,
+                    most: MAX_OPENED,
+                });
+            }
             if index == slots::MAX_BINDS {
                 return Err(PlanError::TooMany {
                     what: "binds",
@@ -246,6 +298,13 @@ impl Compiler<'_> {
                 recursive: options.recursive,
                 attributes: options.attributes,
                 recursive_attributes: options.recursive_attributes,
+                propagation: match options.propagation {
+                    Some(given) if given & attr::MS_SHARED != 0 => 0,
+                    Some(given) if given & attr::MS_SLAVE != 0 => attr::MS_SLAVE,
+                    _ => attr::MS_PRIVATE,
+                },
+                layers,
+                subpath,
                 idmapped,
             });
         }
@@ -325,6 +384,45 @@ impl Compiler<'_> {
         }
         Ok(())
     }
+}
+
+/// The type of a directory of the container's own, filled with what the image has there.
+pub const VOLUME: &str = "volume";
+
+/// Whether the document's root is read-only.
+pub(super) fn sealed(spec: &Spec) -> bool {
+    let root = spec.root().as_ref();
+    root.and_then(|root| root.readonly()).unwrap_or(false)
+}
+
+/// Whether a container of this document has somewhere to write to: its root, or volumes in it.
+pub fn has_upper(spec: &Spec) -> bool {
+    !sealed(spec) || volumes(spec).next().is_some()
+}
+
+/// The document's volumes.
+pub(super) fn volumes(spec: &Spec) -> impl Iterator<Item = &Mount> {
+    let mounts = spec.mounts().iter().flatten();
+    mounts.filter(|mount| mount.typ().as_deref() == Some(VOLUME))
+}
+
+/// How many can be handed over for one start beside its streams (unix(7), SCM_RIGHTS takes 253).
+const MAX_OPENED: usize = 240;
+
+/// The type of an image's files, merged.
+const OVERLAY: &str = "overlay";
+
+/// Takes `lowerdir=` (top first, as mount(8) has it, one option a layer) and `subpath=` out of the options.
+fn layers_of(mut options: Options) -> (Options, Vec<PathBuf>, PathBuf) {
+    let (mut layers, mut subpath) = (Vec::new(), PathBuf::new());
+    for (key, value) in options.rest.drain(..) {
+        match key.as_str() {
+            "lowerdir" => layers.push(PathBuf::from(value)),
+            _ => subpath = PathBuf::from(value),
+        }
+    }
+    layers.reverse();
+    (options, layers, subpath)
 }
 
 /// A path as the kernel takes it; documents hold UTF-8 only.

@@ -195,10 +195,13 @@ impl Compiler<'_> {
             b.label("set limit", rlimit_name(*resource))
                 .rlimit(*resource, *soft, *hard);
         }
-        b.label("exec", "").unblock_signals();
-        let mut parked = b.clone();
-        become_stub(&mut parked);
-        if self.choices.userns.own_range() {
+        let mut parked = b.label("exec", "").clone();
+        become_stub(parked.unblock_signals());
+        if !self.choices.init {
+            // What comes before the init can take it waits.
+            b.unblock_signals();
+        }
+        if self.choices.userns.own_range() && !self.choices.init {
             b.exec(slots::PATHS, slots::ARGV, slots::ENVP);
         } else {
             become_stub(b);

@@ -1,6 +1,6 @@
 //! The root file system: layers under overlay, and the way into it.
 
-use super::{Compiler, Storage};
+use super::{Compiler, Storage, bounding};
 use crate::slots;
 use fastbox_sys::builder::{Arg, Builder, Program};
 use fastbox_sys::program::OnError;
@@ -72,7 +72,7 @@ impl Compiler<'_> {
                 .fchdir(slots::ROOT)
                 .pivot_root(".", "proc")
                 .chdir("/");
-            if self.is_early() {
+            if self.is_early() || bounding(self.spec).contains(SYS_ADMIN) {
                 // Who may unmount proc must not find anything under it.
                 self.child.detach("/proc");
             }
@@ -86,6 +86,16 @@ impl Compiler<'_> {
             .chdir("/")
             // Here the old root holds the layers themselves.
             .detach("/proc");
+    }
+
+    /// Makes the root's mount read-only, whatever is on its upper.
+    pub(super) fn seal_root(&mut self) {
+        self.child.label("make read-only", "/").mount_attributes(
+            "/",
+            attr::RDONLY,
+            false,
+            OnError::Fail,
+        );
     }
 
     /// For kernels whose overlay takes paths only: the layers are attached in the lean root, under numbers, and the
@@ -137,6 +147,8 @@ impl Compiler<'_> {
     }
 }
 
+/// CAP_SYS_ADMIN (capabilities(7)).
+const SYS_ADMIN: u8 = 21;
 const O_PATH_DIRECTORY: i32 = 0o10000000 | 0o200000;
 
 /// Makes the directories the container's writes go to. The root directory is the range's: an upper that belonged to

@@ -1,4 +1,5 @@
-//! The last step where the child becomes the stub: because it is to wait, or because ids are shared with the caller.
+//! The last step where the child becomes the stub: because it is to wait, because it is to be the container's init, or
+//! because ids are shared with the caller.
 //!
 //! A child that has not executed anything yet has the caller's own program as its /proc/self/exe, and an image can ask
 //! for that by name, also in the first line of a script. Where root inside is root outside, or the user is the user,
@@ -35,7 +36,10 @@ impl Start<'_> {
     ) -> Result<Option<ByStub>, ContainerError> {
         let failed = ContainerError::spawner;
         let inside: &Inside = &self.shared.inside;
-        let mut words = vec![CString::from(c"fastbox-stub")];
+        let mut words = match plan.init {
+            true => vec![CString::from(c"fastbox-init")],
+            false => vec![CString::from(c"fastbox-stub")],
+        };
         let by_stub = if request.parked {
             let ends = socketpair(
                 AddressFamily::Unix,
@@ -45,7 +49,10 @@ impl Start<'_> {
             );
             let (ours, theirs) = ends.map_err(failed("make a socket"))?;
             launch.fd(slots::REPORT, theirs.as_fd());
-            words.push(CString::from(c"wait"));
+            words.push(match plan.init {
+                true => CString::from(c"wait-init"),
+                false => CString::from(c"wait"),
+            });
             words.push(text(&theirs.as_raw_fd().to_string()));
             launch.array(slots::ENVP, Vec::new());
             ByStub::Waits { ours, theirs }
@@ -56,7 +63,10 @@ impl Start<'_> {
             // As the stub reads them: its task, the pipe's number, paths to try, an empty one, arguments.
             let args = arguments(request, plan);
             let program = args.first().map_or("", String::as_str);
-            words.push(CString::from(c"exec"));
+            words.push(match plan.init {
+                true => CString::from(c"init"),
+                false => CString::from(c"exec"),
+            });
             words.push(text(&write.as_raw_fd().to_string()));
             let paths = Process::candidates(program, &plan.process.env);
             words.extend(paths.iter().map(|path| text(path)));

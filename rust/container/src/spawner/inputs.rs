@@ -4,38 +4,46 @@ use super::start::{Start, arguments, step, text};
 use super::{Request, Stream};
 use crate::cgroup::Join;
 use crate::error::ContainerError;
-use crate::plan::{Plan, Process, Userns};
+use crate::plan::{Bind, Plan, Process, Userns};
 use crate::slots;
 use fastbox_sys::launch::Launch;
-use fastbox_sys::mount::{self};
+use fastbox_sys::mount::{self, attr};
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, openat};
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::Mode;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 impl Start<'_> {
+    /// Makes the copies of what is bound what the plan wants of them; gives those back that it made itself, which the
+    /// launch has by number.
     pub(super) fn binds(
         &mut self,
         launch: &mut Launch,
         opened: &[OwnedFd],
         plan: &Plan,
         userns: Option<&OwnedFd>,
-    ) -> Result<(), ContainerError> {
-        for (index, (fd, bind)) in opened.iter().zip(&plan.binds).enumerate() {
-            if bind.attributes != 0 {
-                mount::set_attributes(fd, bind.attributes, None, bind.recursive_attributes)
-                    .map_err(step("prepare bind", &bind.source))?;
-            }
-            if let Some(userns) = userns.filter(|_| bind.idmapped) {
-                // Of a tree whose parts cannot all be mapped, at least the top is.
-                mount::set_attributes(fd, 0, Some(userns), bind.recursive)
-                    .or_else(|_| mount::set_attributes(fd, 0, Some(userns), false))
-                    .map_err(step("map ids", &bind.source))?;
-            }
+    ) -> Result<Vec<OwnedFd>, ContainerError> {
+        let mut made = Vec::new();
+        let mut rest = opened;
+        for (index, bind) in plan.binds.iter().enumerate() {
+            let count = bind.layers.len().max(1).min(rest.len());
+            let (own, others) = rest.split_at(count);
+            rest = others;
+            let userns = userns.filter(|_| bind.idmapped);
+            let fd = match own {
+                [fd] if bind.layers.is_empty() => {
+                    prepare(fd, bind, userns)?;
+                    fd
+                }
+                layers => {
+                    made.push(merged(layers, bind, userns)?);
+                    &made[made.len() - 1]
+                }
+            };
             launch.fd(slots::bind(index), fd.as_fd());
         }
-        Ok(())
+        Ok(made)
     }
 
     /// What is written out for this container alone.
@@ -145,4 +153,64 @@ impl Start<'_> {
         }
         Ok((theirs, ours, pipes))
     }
+}
+
+/// Attributes, propagation and ids of a copy.
+fn prepare(fd: &OwnedFd, bind: &Bind, userns: Option<&OwnedFd>) -> Result<(), ContainerError> {
+    let set = mount::set_attributes_and_propagation;
+    let mut spread = bind.propagation;
+    if bind.attributes != 0 {
+        let all = bind.recursive_attributes;
+        let with = if all == bind.recursive {
+            std::mem::take(&mut spread)
+        } else {
+            0
+        };
+        set(fd, bind.attributes, None, with, all).map_err(step("prepare bind", &bind.source))?;
+    }
+    if let Some(userns) = userns {
+        match set(fd, 0, Some(userns), spread, bind.recursive) {
+            Ok(()) => spread = 0,
+            // Of a tree whose parts cannot all be mapped, at least the top is.
+            Err(_) => mount::set_attributes(fd, 0, Some(userns), false)
+                .map_err(step("map ids", &bind.source))?,
+        }
+    }
+    if spread != 0 {
+        set(fd, 0, None, spread, bind.recursive).map_err(step("prepare bind", &bind.source))?;
+    }
+    Ok(())
+}
+
+/// The layers of an image, read-only and with the container's ids, as one; of that the part that is wanted. Of a single
+/// layer only that part has come.
+fn merged(
+    layers: &[OwnedFd],
+    bind: &Bind,
+    userns: Option<&OwnedFd>,
+) -> Result<OwnedFd, ContainerError> {
+    let userns = userns.map(|fd| fd as &dyn AsFd);
+    for layer in layers {
+        mount::set_attributes_and_propagation(layer, attr::RDONLY, userns, attr::MS_PRIVATE, false)
+            .map_err(step("map ids", &bind.source))?;
+    }
+    let failed = |errno| step("mount image", &bind.source)(errno);
+    if let [part] = layers {
+        return part.try_clone().map_err(|_| failed(Errno::EMFILE));
+    }
+    let top_first: Vec<_> = layers.iter().rev().map(AsFd::as_fd).collect();
+    let whole = mount::overlay_of(&top_first).map_err(failed)?;
+    if bind.subpath.as_os_str().is_empty() {
+        return Ok(whole);
+    }
+    // Where the path leads was settled before; an image's link is not followed now.
+    let how = OpenHow::new()
+        .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
+        .resolve(
+            ResolveFlag::RESOLVE_IN_ROOT
+                | ResolveFlag::RESOLVE_NO_SYMLINKS
+                | ResolveFlag::RESOLVE_NO_MAGICLINKS,
+        );
+    let part = openat2(&whole, &bind.subpath, how).map_err(failed)?;
+    mount::clone_fd(&part, false).map_err(failed)
 }

@@ -188,7 +188,7 @@ impl Start<'_> {
         if let Some(userns) = &range.userns {
             launch.fd(slots::USERNS, userns.as_fd());
         }
-        self.binds(&mut launch, &binds, &plan, range.userns.as_deref())?;
+        let _merged = self.binds(&mut launch, &binds, &plan, range.userns.as_deref())?;
         let dev = if plan.devices.is_empty() {
             mount::clone_fd(&inside.dev, false).map_err(step("prepare", Path::new("/dev")))?
         } else {

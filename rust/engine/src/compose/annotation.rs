@@ -22,3 +22,6 @@ pub const HOSTNAME_FROM_ID: &str = "io.fastbox.hostname-from-id";
 /// The files that each launch writes and mounts into /etc, separated by commas: out of
 /// `hosts`, `hostname`, `resolv.conf`; may be empty.
 pub const ETC: &str = "io.fastbox.etc";
+
+/// `true`: the container's first process is an init of the engine's, which starts the program; absent: the program.
+pub const INIT: &str = "io.fastbox.init";

@@ -118,6 +118,39 @@ pub enum SpecError {
         /// Why.
         source: io::Error,
     },
+    /// The source of a bind mount that is not made is not there.
+    #[error("bind source path does not exist: {}", path.display())]
+    BindMissing {
+        /// The path on the host.
+        path: PathBuf,
+    },
+    /// A part of an image that is to be mounted is not there.
+    #[error("image {image} has no {subpath:?} to mount")]
+    ImageSubpath {
+        /// The image as named.
+        image: String,
+        /// The path in it.
+        subpath: String,
+    },
+    /// A volume of the image that cannot be one.
+    #[error("the image's volume {path:?} cannot be had: {reason}")]
+    ImageVolume {
+        /// The path as the image's config has it.
+        path: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// A bind that is to share mounts with the host, from where the host shares none.
+    #[error(
+        "bind source {}: the host's mount it lies in is not shared, so no mount can spread {way}: `mount --make-rshared` it, or leave the propagation out",
+        path.display()
+    )]
+    NotShared {
+        /// The path on the host.
+        path: PathBuf,
+        /// Which way it was to.
+        way: &'static str,
+    },
     /// The source of a bind mount cannot be made or looked at.
     #[error("bind source {}: {source}", path.display())]
     BindSource {

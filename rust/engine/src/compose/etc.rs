@@ -9,10 +9,7 @@ pub const FILES: [&str; 3] = ["hosts", "hostname", "resolv.conf"];
 
 /// Those that a launch writes: not where the user mounted something there, or over /etc itself.
 pub(super) fn to_generate(options: &Checked, possible: &[&'static str]) -> Vec<&'static str> {
-    let binds = options.volumes.iter().map(|bind| &bind.destination);
-    let taken: Vec<&String> = binds
-        .chain(options.tmpfs.iter().map(|tmpfs| &tmpfs.destination))
-        .collect();
+    let taken: Vec<&str> = options.destinations().collect();
     let free = |name: &&str| {
         !taken
             .iter()

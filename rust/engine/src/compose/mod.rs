@@ -39,7 +39,7 @@ pub const OCI_VERSION: &str = "1.2.0";
 pub struct ImageView<'a> {
     /// The `config` object of its configuration.
     pub config: Option<&'a Config>,
-    /// Mounts that belong to the image itself: the host image's directories, else none.
+    /// Mounts that show images: the host image's directories, other images that the options mount.
     pub mounts: &'a [Mount],
     /// Which of [`etc::FILES`] can be mounted over this image's own.
     pub etc_files: &'a [&'static str],
@@ -198,7 +198,7 @@ pub fn compose(
         .set_domainname(options.domainname.as_ref().map(|name| name.0.clone()))
         .set_root(Some(root))
         .set_process(Some(process))
-        .set_mounts(Some(mounts::mounts(options, image, &host.directory)))
+        .set_mounts(Some(mounts::mounts(options, image, &host.directory)?))
         .set_linux(Some(linux));
     Ok(spec)
 }
@@ -244,6 +244,9 @@ fn annotations(
     }
     if let Some(parent) = options.cgroup_parent.as_ref().filter(|of| !of.0.is_top()) {
         put(annotation::CGROUP_PARENT, parent.0.as_str().to_owned());
+    }
+    if options.init {
+        put(annotation::INIT, "true".to_owned());
     }
     if options.strict {
         put(annotation::STRICT, "true".to_owned());

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::Mount;
 
-use super::{ImageView, sources};
-use crate::options::{Bind, Checked, IpcMode, Size, Tmpfs};
+use fastbox_container::plan::VOLUME;
+
+use super::{ImageView, SpecError, sources};
+use crate::options::{Below, Bind, Checked, IpcMode, Size, Tmpfs, clean_path};
 
 /// Where shared memory is.
 const SHM: &str = "/dev/shm";
@@ -61,9 +63,16 @@ const DEFAULTS: &[(&str, &str, &str, &[&str])] = &[
 /// In the order of mounting: the defaults, then the rest with parents before what lies in them.
 /// A user's mount takes the place of a default or of an image's at the same destination; a user's
 /// /dev also of the defaults in it.
-pub(super) fn mounts(options: &Checked, image: &ImageView, directory: &Path) -> Vec<Mount> {
-    let binds = options.volumes.iter().map(|volume| bind(volume, directory));
-    let mut rest: Vec<Mount> = binds.chain(options.tmpfs.iter().map(tmpfs)).collect();
+///
+/// # Errors
+/// [`SpecError::ImageVolume`].
+pub(super) fn mounts(
+    options: &Checked,
+    image: &ImageView,
+    directory: &Path,
+) -> Result<Vec<Mount>, SpecError> {
+    let binds = options.binds().map(|volume| bind(volume, directory));
+    let mut rest: Vec<Mount> = binds.chain(options.all_tmpfs().map(tmpfs)).collect();
     let taken = |destination: &Path| {
         let at = |path: &Path| rest.iter().any(|mount| mount.destination() == path);
         at(destination) || (destination.starts_with("/dev") && at(Path::new("/dev")))
@@ -72,13 +81,16 @@ pub(super) fn mounts(options: &Checked, image: &ImageView, directory: &Path) -> 
         .iter()
         .filter(|(destination, ..)| !taken(Path::new(destination)));
     let mut all: Vec<Mount> = defaults.filter_map(|of| default(options, of)).collect();
+    let view = image;
     let image: Vec<Mount> = image
         .mounts
         .iter()
         .filter(|mount| !taken(mount.destination()))
         .cloned()
         .collect();
+    let volumes = volumes(options, view)?;
     rest.extend(image);
+    rest.extend(volumes);
     rest.sort_by_key(|mount| {
         (
             mount.destination().components().count(),
@@ -86,7 +98,41 @@ pub(super) fn mounts(options: &Checked, image: &ImageView, directory: &Path) -> 
         )
     });
     all.extend(rest);
-    all
+    Ok(all)
+}
+
+/// The image's volumes, but for those in which or above which the user mounts something.
+fn volumes(options: &Checked, image: &ImageView) -> Result<Vec<Mount>, SpecError> {
+    let listed = image.config.and_then(|config| config.volumes().as_deref());
+    let mut volumes: Vec<String> = Vec::new();
+    for path in listed.unwrap_or_default() {
+        let wrong = |reason| SpecError::ImageVolume {
+            path: path.clone(),
+            reason,
+        };
+        if !path.starts_with('/') || path.contains('\0') {
+            return Err(wrong("it has to be an absolute path"));
+        }
+        let clean = clean_path(path);
+        if ["/", "/proc", "/sys", "/dev"]
+            .iter()
+            .any(|kept| clean == *kept)
+            || ["/proc/", "/sys/", "/dev/"]
+                .iter()
+                .any(|kept| clean.starts_with(kept))
+        {
+            return Err(wrong("the container's own file systems are there"));
+        }
+        let taken = options.destinations().any(|user| {
+            let below = clean.strip_prefix(user);
+            below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        });
+        if !taken && !volumes.contains(&clean) {
+            volumes.push(clean);
+        }
+    }
+    let volume = |path: String| mount(&path, VOLUME, "image".into(), to_owned(&["rw"]));
+    Ok(volumes.into_iter().map(volume).collect())
 }
 
 /// One of the [`DEFAULTS`] as these options want it; none where they want none.
@@ -118,14 +164,18 @@ fn default(
     Some(mount(destination, kind, PathBuf::from(source), words))
 }
 
-/// A bind of the whole tree; `ro` holds for mounts below it too (`rro`, Linux 5.12).
+/// A bind, of the whole tree unless mounts below are left out; read-only for them too (`rro`, Linux 5.12) unless said.
 fn bind(bind: &Bind, directory: &Path) -> Mount {
-    let access: &[&str] = if bind.read_only {
-        &["ro", "rro"]
-    } else {
-        &["rw"]
+    let access: &[&str] = match (bind.read_only, bind.below) {
+        (false, _) => &["rw"],
+        (true, Below::Alike) => &["ro", "rro"],
+        (true, Below::Writable | Below::Left) => &["ro"],
     };
-    let options = [&["rbind", bind.propagation.as_str()], access].concat();
+    let tree = match bind.below {
+        Below::Left => "bind",
+        Below::Alike | Below::Writable => "rbind",
+    };
+    let options = [&[tree, bind.propagation.as_str()], access].concat();
     mount(
         &bind.destination,
         "bind",

@@ -3,8 +3,8 @@
 use std::ops::Deref;
 
 use super::{
-    CgroupNamespace, IpcMode, Network, OptionError, Options, PidMode, Preset, SeccompChoice,
-    SecurityOpt, Size, StorageOpt, SwapSize, UserNamespace, UtsMode,
+    Bind, CgroupNamespace, IpcMode, MountFlag, Network, OptionError, Options, PidMode, Preset,
+    SeccompChoice, SecurityOpt, Size, StorageOpt, SwapSize, Tmpfs, UserNamespace, UtsMode,
 };
 
 /// The limits that the preset `untrusted` sets where none were given.
@@ -173,15 +173,39 @@ impl Options {
             .map(|(_, flag)| flag)
     }
 
+    /// Every bind of the host, by `-v` or by `--mount`.
+    pub fn binds(&self) -> impl Iterator<Item = &Bind> {
+        let flags = self.mounts.iter().filter_map(|mount| match mount {
+            MountFlag::Bind(bind) => Some(bind),
+            _ => None,
+        });
+        self.volumes.iter().chain(flags)
+    }
+
+    /// Every file system in memory, by `--tmpfs` or by `--mount`.
+    pub fn all_tmpfs(&self) -> impl Iterator<Item = &Tmpfs> {
+        let flags = self.mounts.iter().filter_map(|mount| match mount {
+            MountFlag::Tmpfs(tmpfs) => Some(tmpfs),
+            _ => None,
+        });
+        self.tmpfs.iter().chain(flags)
+    }
+
+    /// Where the user mounts something.
+    pub fn destinations(&self) -> impl Iterator<Item = &str> {
+        let volumes = self.volumes.iter().map(|bind| bind.destination.as_str());
+        let tmpfs = self.tmpfs.iter().map(|tmpfs| tmpfs.destination.as_str());
+        volumes
+            .chain(tmpfs)
+            .chain(self.mounts.iter().map(MountFlag::destination))
+    }
+
     fn distinct_mounts(&self) -> Result<(), OptionError> {
-        let binds = self.volumes.iter().map(|bind| &bind.destination);
-        let mut all: Vec<&String> = binds
-            .chain(self.tmpfs.iter().map(|tmpfs| &tmpfs.destination))
-            .collect();
+        let mut all: Vec<&str> = self.destinations().collect();
         all.sort_unstable();
         match all.windows(2).find(|pair| pair[0] == pair[1]) {
             Some(pair) => Err(OptionError::DuplicateMount {
-                destination: pair[0].clone(),
+                destination: pair[0].to_owned(),
             }),
             None => Ok(()),
         }

@@ -215,6 +215,53 @@ pub enum ValueError {
     /// A tmpfs option outside the kernel's list.
     #[error("invalid tmpfs option '{0}'")]
     TmpfsOption(String),
+    /// A field of `--mount` without a value.
+    #[error("invalid field '{0}': use KEY=VALUE")]
+    MountField(String),
+    /// A field of `--mount` that does not exist.
+    #[error("unexpected key '{0}'")]
+    MountKey(String),
+    /// A field's value that it cannot have.
+    #[error("invalid value for {field}: '{value}'")]
+    MountValue {
+        /// The field.
+        field: &'static str,
+        /// The value as given.
+        value: String,
+    },
+    /// A field that is missing.
+    #[error("{0} is required")]
+    MountNeeds(&'static str),
+    /// A field that makes sense only beside another.
+    #[error("{field} requires {needs} as well")]
+    MountTogether {
+        /// The field as given.
+        field: &'static str,
+        /// What has to stand beside it.
+        needs: &'static str,
+    },
+    /// A field of another type of mount.
+    #[error("{field} is only for type={only}")]
+    MountMixed {
+        /// The field.
+        field: &'static str,
+        /// The type it is for.
+        only: &'static str,
+    },
+    /// A source for what has none.
+    #[error("a tmpfs has no source: leave it out")]
+    MountNoSource,
+    /// An unknown type of mount.
+    #[error("no mount type '{0}': use bind, tmpfs or image")]
+    MountType(String),
+    /// A volume.
+    #[error(
+        "volumes do not exist yet, and volume is the type where none is given: use type=bind with a directory, or type=tmpfs"
+    )]
+    VolumeMount,
+    /// A quote that does not belong there, or is not closed.
+    #[error("a field with quotes is written in quotes, and its own are doubled")]
+    MountQuotes,
     /// An unknown `--ipc`.
     #[error("invalid IPC mode: use private, none, shareable or host")]
     IpcMode,

@@ -12,6 +12,7 @@ mod field;
 mod json;
 mod limits;
 mod limits_together;
+mod mount_flag;
 mod mounts;
 mod namespaces;
 mod parse;
@@ -37,7 +38,8 @@ pub use json::{refused_json, table_json};
 pub use limits::{
     Microseconds, NodeList, OfDevice, OomScore, Operations, SwapSize, Swappiness, Weight,
 };
-pub use mounts::{Bind, Propagation, Tmpfs};
+pub use mount_flag::{ImageMount, MountFlag};
+pub use mounts::{Below, Bind, Propagation, Tmpfs};
 pub use namespaces::{IpcMode, PidMode, UtsMode};
 pub use parse::{RunCommand, check_default, parse_run, parse_run_with};
 pub use refused::{REFUSED, Refused};

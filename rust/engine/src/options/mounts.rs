@@ -1,4 +1,4 @@
-//! `-v` and `--tmpfs`.
+//! `-v` and `--tmpfs`, and what `--mount` makes of both.
 
 use super::ValueError;
 use super::field::{Item, Kind, Refusal};
@@ -22,7 +22,7 @@ pub enum Propagation {
 }
 
 impl Propagation {
-    fn from_word(word: &str) -> Option<Propagation> {
+    pub(super) fn from_word(word: &str) -> Option<Propagation> {
         use Propagation::*;
         [RPrivate, Private, RSlave, Slave, RShared, Shared]
             .into_iter()
@@ -50,10 +50,26 @@ pub struct Bind {
     pub source: String,
     /// An absolute path in the container without `.`, `..` or doubled slashes; not `/`.
     pub destination: String,
-    /// Whether the container cannot write through it, nor through mounts below it.
+    /// Whether the container cannot write through it.
     pub read_only: bool,
     /// How later mounts spread.
     pub propagation: Propagation,
+    /// What becomes of mounts below the source.
+    pub below: Below,
+    /// Whether a source that does not exist is made, else it is an error.
+    pub make: bool,
+}
+
+/// What a bind shows of mounts below its source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Below {
+    /// They are there, and read-only where the bind is.
+    #[default]
+    Alike,
+    /// They are there, as writable as on the host.
+    Writable,
+    /// Only what they hide.
+    Left,
 }
 
 impl Item for Bind {
@@ -72,8 +88,7 @@ impl Item for Bind {
         if source.is_empty() || destination.is_empty() || (parts.len() == 3 && options.is_empty()) {
             return Err(ValueError::Volume);
         }
-        let relative = ["./", "../"].iter().any(|start| source.starts_with(start));
-        if !source.starts_with('/') && !relative && source != "." && source != ".." {
+        if !is_path(source) {
             return Err(ValueError::NamedVolume(source.to_owned()));
         }
         let mut bind = Bind {
@@ -81,6 +96,8 @@ impl Item for Bind {
             destination: destination_path(destination)?,
             read_only: false,
             propagation: Propagation::default(),
+            below: Below::default(),
+            make: true,
         };
         bind.modes(options)?;
         Ok(bind)
@@ -96,6 +113,12 @@ impl Item for Bind {
             None => Err(ValueError::Volume.into()),
         }
     }
+}
+
+/// Whether a source is a path, and no name: absolute, or beginning with `.` and `/`.
+pub(super) fn is_path(source: &str) -> bool {
+    let relative = ["./", "../"].iter().any(|start| source.starts_with(start));
+    source.starts_with('/') || relative || source == "." || source == ".."
 }
 
 impl Bind {
@@ -173,7 +196,7 @@ impl Item for Tmpfs {
 }
 
 impl Tmpfs {
-    fn new(destination: &str, options: &str) -> Result<Tmpfs, ValueError> {
+    pub(super) fn new(destination: &str, options: &str) -> Result<Tmpfs, ValueError> {
         let mut tmpfs = Tmpfs {
             destination: destination_path(destination)?,
             options: ["noexec", "nosuid", "nodev"].map(String::from).to_vec(),
@@ -185,7 +208,7 @@ impl Tmpfs {
     }
 
     /// A later option replaces an earlier one of its kind.
-    fn add(&mut self, word: &str) -> Result<(), ValueError> {
+    pub(super) fn add(&mut self, word: &str) -> Result<(), ValueError> {
         let wrong = || ValueError::TmpfsOption(word.to_owned());
         if let Some((on, off)) = TMPFS_FLAGS
             .iter()
@@ -225,7 +248,7 @@ fn tmpfs_value(key: &str, value: &str) -> bool {
 }
 
 /// Checks and cleans a destination lexically; links are followed beneath the container's root at the mount.
-fn destination_path(text: &str) -> Result<String, ValueError> {
+pub(super) fn destination_path(text: &str) -> Result<String, ValueError> {
     if !text.starts_with('/') {
         return Err(ValueError::RelativeDestination(text.to_owned()));
     }

@@ -7,10 +7,10 @@ use serde::Serialize;
 use super::field::{Field, Kind, Refusal};
 use super::{
     Bind, CgroupNamespace, CgroupParent, DeviceFile, DeviceRule, EnvVar, ExtraHost, Hostname,
-    IpcMode, Microseconds, Name, NameServer, NanoCpus, Network, NodeList, OfDevice, OomScore,
-    Operations, OptionError, PidMode, Preset, ResolverOption, SearchDomain, SecurityOpt, Size,
-    StorageOpt, SwapSize, Swappiness, Sysctl, Tmpfs, Ulimit, UserNamespace, UserSpec, UtsMode,
-    Value, Weight, Workdir,
+    IpcMode, Microseconds, MountFlag, Name, NameServer, NanoCpus, Network, NodeList, OfDevice,
+    OomScore, Operations, OptionError, PidMode, Preset, ResolverOption, SearchDomain, SecurityOpt,
+    Size, StorageOpt, SwapSize, Swappiness, Sysctl, Tmpfs, Ulimit, UserNamespace, UserSpec,
+    UtsMode, Value, Weight, Workdir,
 };
 
 /// Where an option exists.
@@ -199,10 +199,14 @@ options! {
         "Hostname in the container."
         domainname: Option<Hostname>, "domainname"; "NAME", "the machine's", Both, Container;
         "NIS domain name in the container."
+        init: bool, "init"; "", "", Both, Container;
+        "Run an init as the container's first process: it hands signals on and waits for processes that lost their parent."
     }
     "Files" {
         volumes("volume"): Vec<Bind>, "volume", 'v'; "SOURCE:DEST[:OPTIONS]", "", Both, Container;
         "Bind mount a file or directory of the host; options are ro, rw and the mount propagation. A missing source is made as a directory."
+        mounts("mount"): Vec<MountFlag>, "mount"; "type=TYPE,...", "", Both, Container;
+        "Mount with everything said: type=bind|tmpfs|image, source, target, readonly, and fields of the type such as bind-recursive, tmpfs-size or image-subpath. A missing source is an error."
         tmpfs: Vec<Tmpfs>, "tmpfs"; "DEST[:OPTIONS]", "", Both, Container;
         "Mount an empty file system in memory; options as size=64m,mode=1777,exec."
         read_only: bool, "read-only"; "", "", Both, Container;

@@ -4,7 +4,7 @@
 use super::engine::Engine;
 use super::{EngineError, Prepared, lock};
 use crate::compose::{host, sources};
-use crate::options::{Checked, Options};
+use crate::options::{Checked, MountFlag, Options};
 use fastbox_image::Image;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -43,6 +43,14 @@ impl Engine {
             host::NAME => None,
             name => Some(self.store.resolve(name)?),
         };
+        if options
+            .mounts
+            .iter()
+            .any(|mount| matches!(mount, MountFlag::Image(_)))
+        {
+            // The names of these images may be others' the next time, too.
+            return Ok((self.prepare(image, options, &[])?, held));
+        }
         let directory = std::env::current_dir().unwrap_or_default();
         let key = Key {
             image: held

@@ -8,7 +8,7 @@ use crate::compose::annotation;
 use crate::options::{CgroupNamespace, Checked};
 use fastbox_container::ContainerError;
 use fastbox_container::cgroup::{self, Kind};
-use fastbox_container::plan::{Choices, Plan, Storage, Userns};
+use fastbox_container::plan::{Choices, Plan, Storage, Userns, has_upper};
 use fastbox_container::security::caps::{self, CapSet};
 use nix::errno::Errno;
 use oci_spec::runtime::Spec;
@@ -25,7 +25,7 @@ impl Engine {
     ) -> Result<(Arc<Plan>, Vec<String>), EngineError> {
         let mut notes = self.fit_user(spec, &mut choices, options)?;
         if choices.storage == Storage::Disk
-            && !options.read_only
+            && has_upper(spec)
             && let Some(errno) = self.no_disk_uppers()
         {
             let size = upper::half_of_memory();

@@ -9,6 +9,7 @@ mod exchange;
 mod exit;
 mod fit;
 mod ids;
+mod images;
 pub mod many;
 mod masks;
 mod may;

@@ -9,7 +9,7 @@ use crate::options::Checked;
 use fastbox_container::cgroup::Parent;
 use fastbox_container::plan::{Choices, Plan, Storage, Userns};
 use fastbox_image::Image;
-use oci_spec::runtime::{Capability, Spec};
+use oci_spec::runtime::{Capability, Mount, Spec};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -27,6 +27,8 @@ pub struct Prepared {
     directory: PathBuf,
     // Keeps the image from being removed. A plan kept for runs to come has given it away.
     image: Mutex<Option<Image>>,
+    // The same for those that are mounted.
+    _shown_images: Vec<Image>,
 }
 
 impl Engine {
@@ -65,6 +67,12 @@ impl Engine {
             Some(image) => image.read_file(path, LONGEST_FILE).ok().flatten(),
             None => std::fs::read(path).ok(),
         };
+        let (shown, shown_images) = self.image_mounts(&options)?;
+        let mounts: Vec<Mount> = host_image
+            .iter()
+            .flat_map(|host| host.mounts.clone())
+            .chain(shown)
+            .collect();
         let view = ImageView {
             config: match (&host_image, &image) {
                 (Some(host), _) => Some(&host.config),
@@ -72,7 +80,7 @@ impl Engine {
                     .as_ref()
                     .and_then(|image| image.config.config().as_ref()),
             },
-            mounts: host_image.as_ref().map_or(&[], |host| &host.mounts),
+            mounts: &mounts,
             etc_files: host_image
                 .as_ref()
                 .map_or(&etc::FILES, |host| &host.etc_files),
@@ -113,6 +121,7 @@ impl Engine {
             notes,
             directory,
             image: Mutex::new(image),
+            _shown_images: shown_images,
             options,
         };
         event!(
@@ -170,6 +179,7 @@ impl Engine {
             },
             foreign: host_image.map_or(Vec::new(), |host| skeleton::sources(&host.mounts)),
             features: self.spawner.features(),
+            init: annotations.contains_key(annotation::INIT),
             cgroup_parent: options
                 .cgroup_parent
                 .as_ref()

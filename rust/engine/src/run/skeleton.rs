@@ -7,6 +7,7 @@ use crate::compose::host::Entry;
 use crate::compose::{annotation, etc};
 use crate::options::Checked;
 use fastbox_container::PlanError;
+use fastbox_container::plan::VOLUME;
 use fastbox_image::{Kind, locate};
 use oci_spec::runtime::{Mount, Spec};
 use std::fs::{self, Permissions};
@@ -84,7 +85,10 @@ impl<'a> Skeleton<'a> {
             }
             let file = is_file(mount);
             let real = self.make(&destination, file)?;
-            covered.push(real.clone());
+            // A volume shows this very place.
+            if mount.typ().as_deref() != Some(VOLUME) {
+                covered.push(real.clone());
+            }
             mount.set_destination(real);
         }
         if let Some(cwd) = spec.process().as_ref().map(|process| process.cwd().clone())

@@ -9,7 +9,10 @@ use fastbox_container::spawner::{self, Stream};
 use fastbox_sys::journal::flags;
 use fastbox_sys::{mount, random};
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::sys::stat::Mode;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -233,9 +236,36 @@ pub(super) fn open(plan: &Plan, layers: bool) -> Result<Vec<OwnedFd>, EngineErro
             path: bind.source.clone(),
             errno,
         };
-        opened.push(mount::clone_path(&bind.source, bind.recursive).map_err(failed)?);
+        if bind.layers.is_empty() {
+            opened.push(mount::clone_path(&bind.source, bind.recursive).map_err(failed)?);
+        }
+        match bind.layers.as_slice() {
+            [layer] => opened.push(part(layer, &bind.subpath).map_err(failed)?),
+            layers => {
+                for layer in layers {
+                    opened.push(mount::clone_path(layer, false).map_err(failed)?);
+                }
+            }
+        }
     }
     Ok(opened)
+}
+
+/// A detached copy of what is at `subpath` in a layer. Where that leads was settled before: no link of the image is
+/// followed now.
+fn part(layer: &Path, subpath: &Path) -> Result<OwnedFd, Errno> {
+    if subpath.as_os_str().is_empty() {
+        return mount::clone_path(layer, false);
+    }
+    let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+    let top = nix::fcntl::open(layer, flags, Mode::empty())?;
+    let how = OpenHow::new().flags(flags).resolve(
+        ResolveFlag::RESOLVE_BENEATH
+            | ResolveFlag::RESOLVE_NO_SYMLINKS
+            | ResolveFlag::RESOLVE_NO_MAGICLINKS,
+    );
+    let place = openat2(&top, subpath, how)?;
+    mount::clone_fd(&place, false)
 }
 
 /// 64 hexadecimal digits at random.

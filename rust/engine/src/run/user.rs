@@ -4,8 +4,10 @@ use super::engine::Engine;
 use super::fit::annotate;
 use super::{EngineError, upper};
 use crate::compose::{annotation, devices};
-use crate::options::{Checked, IpcMode, Network, PidMode, UserNamespace};
-use fastbox_container::plan::{Choices, Storage, Userns};
+use crate::options::{
+    Bind, Checked, IpcMode, MountFlag, Network, PidMode, Propagation, UserNamespace,
+};
+use fastbox_container::plan::{Choices, Storage, Userns, has_upper};
 use oci_spec::runtime::{Mount, Spec};
 
 impl Engine {
@@ -24,7 +26,19 @@ impl Engine {
                 what: "--userns host",
             });
         }
+        let image = |mount: &MountFlag| matches!(mount, MountFlag::Image(_));
+        let spreads = |bind: &Bind| {
+            !matches!(
+                bind.propagation,
+                Propagation::RPrivate | Propagation::Private
+            )
+        };
         let shared = [
+            (options.mounts.iter().any(image), "--mount type=image"),
+            (
+                options.binds().any(spreads),
+                "a bind to which mounts of the host spread",
+            ),
             (options.privileged, "--privileged"),
             (options.pid == Some(PidMode::Host), "--pid host"),
             (options.ipc == Some(IpcMode::Host), "--ipc host"),
@@ -46,14 +60,14 @@ impl Engine {
         if options.network() == Network::Host {
             notes.push("no /sys: the network namespace that it would show is the host's".into());
         }
-        if choices.storage == Storage::Disk && !options.read_only {
+        if choices.storage == Storage::Disk && has_upper(spec) {
             // Files of other ids, and directories that overlay protects, could not be deleted by the user
             // afterwards; the kernel itself lets go of a tmpfs.
             let size = upper::half_of_memory();
             choices.storage = Storage::Memory(size);
             annotate(spec, annotation::STORAGE_SIZE, &size.to_string());
         }
-        if !options.read_only && !choices.features.tmpfs_attributes {
+        if has_upper(spec) && !choices.features.tmpfs_attributes {
             notes.push(
                 "a directory of the image that was removed cannot be made again: tmpfs has no extended attributes \
                  for users before Linux 6.6"

@@ -6,13 +6,14 @@ import os
 import random
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import layers
 import pytest
 import roots
 from audit import Audit
-from needs import needs
+from needs import docker_daemon, needs, needs_root
 
 # Before anything starts the engine, and short: a socket's path has room for 107 bytes.
 _HOME = Path(tempfile.mkdtemp(prefix="fastbox-tests-"))
@@ -61,3 +62,33 @@ def busybox() -> str:
     import fastbox
 
     return fastbox.import_image(roots.busybox(), "busybox").name
+
+
+@pytest.fixture(scope="session")
+def docker_client() -> Iterator[Callable[..., str]]:
+    """Docker's command, with a daemon of the session's own unless DOCKER_HOST names one."""
+    needs_root()
+    needs("docker", "dockerd")
+    run = layers.tool(Path("/"))
+    if "DOCKER_HOST" in os.environ:
+        yield lambda *words: run("docker", *words)
+        return
+    with docker_daemon() as host:
+        environment = {**os.environ, "DOCKER_HOST": host}
+        yield lambda *words: run("docker", *words, env=environment)
+
+
+@pytest.fixture
+def podman(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Podman's and buildah's commands, the program's name first, with a store of their own."""
+    needs_root()
+    run = layers.tool(tmp_path)
+    # It takes no path of more than 50 bytes.
+    with tempfile.TemporaryDirectory(prefix="podman-") as state:
+        places = ["--root", tmp_path / "podman", "--runroot", state, "--storage-driver", "vfs"]
+
+        def command(program: str, *words: str | Path) -> str:
+            needs(program)
+            return run(program, *places, *words)
+
+        yield command

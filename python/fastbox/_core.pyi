@@ -11,6 +11,7 @@ __all__ = [
     "Image",
     "Imported",
     "Info",
+    "Loaded",
     "Many",
     "Plan",
     "Pool",
@@ -24,11 +25,13 @@ __all__ = [
     "import_image",
     "info",
     "list_images",
+    "load_images",
     "option_table",
     "parse_run",
     "prepare",
     "refused_flags",
     "remove_image",
+    "save_images",
     "set_programs",
     "tag_image",
 ]
@@ -354,6 +357,27 @@ class Info:
 def info() -> Info: ...
 def doctor() -> str: ...
 def container_names() -> list[str]: ...
+
+@final
+class Loaded:
+    """An image that was loaded."""
+
+    @property
+    def id(self) -> str:
+        """The image: `sha256:` and the digest of its config."""
+    @property
+    def tags(self) -> list[str]:
+        """The names that the archive has for it, as `debian:12`; it may have none."""
+    @property
+    def replaced(self) -> list[str]:
+        """The images that had one of the names before and have none now."""
+    @property
+    def skipped(self) -> list[tuple[str, str]]:
+        """The first entries of which something could not be kept, and what that was."""
+    @property
+    def skipped_total(self) -> int:
+        """How many there were."""
+
 def set_programs(directory: str) -> None: ...
 def prepare(image: str, config: Mapping[str, Any], shared: bool) -> Plan: ...
 def configure(
@@ -373,6 +397,8 @@ def import_image(
     changes: list[str],
     platform: str | None,
 ) -> Imported: ...
+def load_images(source: int | str, limits: tuple[int | str | None, int | None]) -> list[Loaded]: ...
+def save_images(fd: int, images: list[str]) -> None: ...
 def list_images() -> list[Image]: ...
 def get_image(name: str) -> Image: ...
 def tag_image(source: str, target: str) -> str: ...

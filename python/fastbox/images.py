@@ -1,8 +1,8 @@
 """Images of the store.
 
-`import_` makes one from an archive, `list` and `get` find them, `tag`, `remove` and `prune` change
-what there is, `inspect` and `history` tell about one in Docker's form. The image `host`, which is
-always there, is not in the store.
+`import_` makes one from a root file system, `load` and `save` move images as files, `list` and
+`get` find them, `tag`, `remove` and `prune` change what there is, `inspect` and `history` tell
+about one in Docker's form. The image `host`, which is always there, is not in the store.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from fastbox import _core
-from fastbox._core import Image, Imported
+from fastbox._core import Image, Imported, Loaded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Image",
     "Imported",
+    "Loaded",
     "get",
     "history",
     "import_",
@@ -30,9 +31,11 @@ __all__ = [
     "inspect",
     "list",
     "list_images",
+    "load",
     "prune",
     "remove",
     "remove_image",
+    "save",
     "tag",
 ]
 
@@ -47,14 +50,15 @@ def import_(
     max_bytes: int | str | None = None,
     max_entries: int | None = None,
 ) -> Imported:
-    """Makes the image `name` from a root filesystem tar: plain, or compressed by gzip, zstd or xz.
+    """Makes the image `name` from a root filesystem tar.
 
-    The source is a path, or an open file or descriptor that is read from where it stands. `changes`
-    are Dockerfile instructions, one or several, that set the image's config, such as `ENV A=b` or
-    `CMD ["/bin/sh"]`: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER,
-    VOLUME, WORKDIR. `message` is kept in the image's history; `platform` (`linux/arm64`) is what
-    its programs are for, this machine's own unless given. At most `max_bytes` of file data (64 GiB)
-    and `max_entries` entries (4,000,000) are unpacked. On any error the store is as before.
+    It is plain, or compressed by gzip, zstd, xz or bzip2. The source is a path, or an open file or
+    descriptor that is read from where it stands. `changes` are Dockerfile instructions, one or
+    several, that set the image's config, such as `ENV A=b` or `CMD ["/bin/sh"]`: CMD, ENTRYPOINT,
+    ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR. `message` is kept
+    in the image's history; `platform` (`linux/arm64`) is what its programs are for, this machine's
+    own unless given. At most `max_bytes` of file data (64 GiB) and `max_entries` entries
+    (4,000,000) are unpacked. On any error the store is as before.
     """
     lines = [changes] if isinstance(changes, str) else [*changes]
     is_path = isinstance(source, (str, os.PathLike))
@@ -67,6 +71,65 @@ def import_(
     finally:
         if is_path:
             os.close(number)
+
+
+def load(
+    source: str | os.PathLike[str] | Stream,
+    *,
+    max_bytes: int | str | None = None,
+    max_entries: int | None = None,
+) -> builtins.list[Loaded]:
+    """Loads all images of an archive: of `save`, Docker, Podman, skopeo, or any OCI archive.
+
+    The source is a path, or an open file or descriptor that is read from where it stands; the path
+    of a folder is an OCI image layout. Archives and layers may be plain, or compressed by gzip,
+    zstd, xz or bzip2. Of an image for several platforms this machine's is loaded. Every blob is
+    checked against its digest, and every layer against the image's config. At most `max_bytes` of
+    file data (64 GiB) and `max_entries` entries (4,000,000) are unpacked. On any error the store is
+    as before.
+    """
+    limits = (max_bytes, max_entries)
+    if not isinstance(source, (str, os.PathLike)):
+        return _core.load_images(source if isinstance(source, int) else source.fileno(), limits)
+    if os.path.isdir(source):  # noqa: PTH112 - pathlib is not imported for this
+        return _core.load_images(os.fspath(source), limits)
+    number = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return _core.load_images(number, limits)
+    finally:
+        os.close(number)
+
+
+def save(images: str | Iterable[str], target: str | os.PathLike[str] | Stream) -> None:
+    """Writes images, with all layers and names, to one archive for `load`, Docker or Podman.
+
+    It is an OCI archive and a docker-archive at once. A name without a tag means all tags of that
+    name. The target is a path, whose file is there when it is complete, or an open file or
+    descriptor. The same images make the same archive, byte by byte.
+    """
+    names = [images] if isinstance(images, str) else [*images]
+    if not isinstance(target, (str, os.PathLike)):
+        _core.save_images(target if isinstance(target, int) else target.fileno(), names)
+        return
+    path = os.fspath(target)
+    if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113 - as above
+        number = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            _core.save_images(number, names)
+        finally:
+            os.close(number)
+        return
+    # Images may hold secrets: like Docker, for the owner alone.
+    new = f"{path}.{os.getpid()}.new"
+    number = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        _core.save_images(number, names)
+        os.replace(new, path)  # noqa: PTH105 - as above
+    except BaseException:
+        os.unlink(new)  # noqa: PTH108 - as above
+        raise
+    finally:
+        os.close(number)
 
 
 def list(filters: Mapping[str, str | bool | Iterable[str]] | None = None) -> builtins.list[Image]:

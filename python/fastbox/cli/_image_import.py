@@ -14,7 +14,7 @@ def import_parser() -> Parser:
     parser = Parser(
         "import",
         "[OPTIONS] FILE|- NAME[:TAG]",
-        "Make an image from a root filesystem tar: plain, gzip, zstd or xz.",
+        "Make an image from a root filesystem tar: plain, gzip, zstd, xz or bzip2.",
     )
     parser.add_argument("file", metavar="FILE|-")
     parser.add_argument("name", metavar="NAME[:TAG]")

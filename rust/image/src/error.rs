@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use crate::digest::Digest;
+
 /// An error of the image store. Each variant names what was being done and to what.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -84,7 +86,7 @@ pub enum ImageError {
         reason: String,
     },
     /// The input's compression is known, but not supported here.
-    #[error("unsupported compression {format}: use a plain, gzip, zstd or xz archive")]
+    #[error("unsupported compression {format}: use a plain, gzip, zstd, xz or bzip2 archive")]
     Unsupported {
         /// The compression found by its magic number.
         format: &'static str,
@@ -125,6 +127,50 @@ pub enum ImageError {
         /// The newest one known here.
         supported: u32,
     },
+    /// Contents that are not what their digest says.
+    #[error("{object} is not what its digest says: it should be {expected}, and is {found}")]
+    Mismatch {
+        /// The blob or layer, by the name that the archive has for it.
+        object: String,
+        /// The digest it is named by.
+        expected: Digest,
+        /// The digest of what is there.
+        found: Digest,
+    },
+    /// Something that a document of an archive names is not in it.
+    #[error("the archive has no {name}, which {by} names")]
+    Missing {
+        /// The member or blob.
+        name: String,
+        /// The document that names it.
+        by: String,
+    },
+    /// A document in an archive that makes no sense.
+    #[error("invalid {name}: {reason}")]
+    Document {
+        /// The document, by its name in the archive.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An index without an image for this machine.
+    #[error("{name} has no image for {wanted}, only for {}", available.join(", "))]
+    Platform {
+        /// The index, by its name in the archive.
+        name: String,
+        /// The platform looked for.
+        wanted: String,
+        /// Those there are.
+        available: Vec<String>,
+    },
+    /// Something about one member of an archive of images.
+    #[error("{member}: {source}")]
+    Within {
+        /// The member, or the file of a layout folder.
+        member: String,
+        /// What is wrong with it.
+        source: Box<ImageError>,
+    },
     /// The progress callback asked to stop.
     #[error("cancelled")]
     Cancelled,
@@ -163,6 +209,26 @@ impl ImageError {
             operation,
             path: Path::new("/").join(OsStr::from_bytes(path)),
             source: source.into(),
+        }
+    }
+
+    pub(crate) fn document(name: impl Into<String>, reason: impl ToString) -> ImageError {
+        ImageError::Document {
+            name: name.into(),
+            reason: reason.to_string(),
+        }
+    }
+
+    /// The error, with the member of an archive that it is about.
+    pub(crate) fn within(self, member: &str) -> ImageError {
+        match self {
+            ImageError::Cancelled | ImageError::LimitExceeded { .. } | ImageError::Io { .. } => {
+                self
+            }
+            error => ImageError::Within {
+                member: member.to_owned(),
+                source: Box::new(error),
+            },
         }
     }
 

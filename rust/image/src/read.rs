@@ -141,7 +141,8 @@ pub(crate) fn look(dirs: &[OwnedFd], name: &[u8]) -> Result<Found, Errno> {
     })
 }
 
-fn is_opaque(dir: impl AsFd) -> Result<bool, Errno> {
+/// Whether a directory hides what the layers below have in it.
+pub(crate) fn is_opaque(dir: impl AsFd) -> Result<bool, Errno> {
     for key in ["trusted.overlay.opaque", "user.overlay.opaque"] {
         let mut value = [0u8; 4];
         match rustix::fs::fgetxattr(&dir, key, &mut value[..]) {

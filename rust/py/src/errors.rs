@@ -62,7 +62,12 @@ fn class_of_image(error: &ImageError) -> &'static str {
         | ImageError::Corrupt { .. }
         | ImageError::Unsupported { .. }
         | ImageError::Refused { .. }
-        | ImageError::LimitExceeded { .. } => "SpecError",
+        | ImageError::LimitExceeded { .. }
+        | ImageError::Mismatch { .. }
+        | ImageError::Missing { .. }
+        | ImageError::Document { .. }
+        | ImageError::Platform { .. } => "SpecError",
+        ImageError::Within { source, .. } => class_of_image(source),
         _ => "FastboxError",
     }
 }

@@ -27,7 +27,8 @@ mod _core {
     use super::container::Container;
     #[pymodule_export]
     use super::images::{
-        Image, Imported, get_image, import_image, list_images, remove_image, tag_image,
+        Image, Imported, Loaded, get_image, import_image, list_images, load_images, remove_image,
+        save_images, tag_image,
     };
     #[pymodule_export]
     use super::many::Many;

@@ -9,6 +9,7 @@ mod identity;
 mod image_volumes;
 mod init;
 mod input;
+mod layers;
 mod limits;
 mod mount_flag;
 mod namespaces;

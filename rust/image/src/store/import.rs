@@ -2,27 +2,26 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use oci_spec::image::{
-    HistoryBuilder, ImageConfiguration, ImageConfigurationBuilder, ImageManifestBuilder, MediaType,
-    Os, RootFsBuilder,
+    HistoryBuilder, ImageConfiguration, ImageConfigurationBuilder, Os, RootFsBuilder,
 };
 use serde_json::Value;
 
-use super::index::descriptor;
+use super::Store;
+use super::manifest;
+use super::notes::Notes;
 use super::record::Record;
 use super::workspace::Workspace;
-use super::{Store, sync_directory};
 use crate::config::Config;
 use crate::digest::Digest;
 use crate::error::ImageError;
 use crate::image::Image;
 use crate::platform::Platform;
 use crate::reference::Reference;
-use crate::stream::{self, Format, Progress, Streamed};
-use crate::unpack::{self, Limits, Skipped, Unpacked};
+use crate::stream::{self, Keep, Progress, Streamed};
+use crate::unpack::{self, Limits, Rules, Skipped, Spent, Unpacked};
 
 /// How to import. The default is an image with an empty config, within the default limits.
 #[derive(Default)]
@@ -94,9 +93,14 @@ impl Store {
         std::fs::create_dir(&layer).map_err(ImageError::io("create directory", &layer))?;
         let root = File::open(&layer).map_err(ImageError::io("open", &layer))?;
         let file = File::create(&blob).map_err(ImageError::io("create", &blob))?;
-        let limits = options.limits;
-        let streamed = stream::run(reader, file, options.progress, move |archive| {
-            unpack::unpack(archive, root.into(), &limits)
+        let rules = Rules {
+            limits: options.limits,
+            spent: &Spent::default(),
+            stacked: false,
+        };
+        let keep = Keep::ForOci(file);
+        let mut streamed = stream::run(reader, keep, options.progress, move |archive| {
+            unpack::unpack(archive, root.into(), rules)
         })?;
         let unpacking = start.elapsed();
 
@@ -108,22 +112,22 @@ impl Store {
         };
         put("config", &documents.config)?;
         put("manifest", &documents.manifest)?;
+        Notes::new(&mut streamed.consumed, streamed.diff.1)
+            .write(&workspace.path().join("notes"))?;
         let start = Instant::now();
-        let directory = File::open(workspace.path());
-        directory
-            .and_then(|dir| Ok(rustix::fs::syncfs(dir)?))
-            .map_err(ImageError::io("sync", workspace.path()))?;
-        let published = self.publish(&workspace, name, &documents)?;
+        workspace.sync()?;
+        let (image, unchanged, replaced) = self.publish_import(&workspace, name, &documents)?;
         let syncing = start.elapsed();
         let Unpacked {
             entries,
             bytes,
             skipped,
+            ..
         } = streamed.consumed;
         Ok(Imported {
-            image: published.image,
-            unchanged: published.unchanged,
-            replaced: published.replaced,
+            image,
+            unchanged,
+            replaced,
             source: streamed.source,
             diff_id: streamed.diff.0,
             entries,
@@ -135,74 +139,31 @@ impl Store {
     }
 
     /// Gives what is complete in the workspace its place and name.
-    fn publish(
+    fn publish_import(
         &self,
         workspace: &Workspace,
         name: &Reference,
         documents: &Documents,
-    ) -> Result<Published, ImageError> {
-        let _lock = self.lock()?;
-        let record = documents.record(name);
-        let before = self.named(name)?;
-        if let Some(before) = &before
-            && self.is_same(before, documents)?
-            && let Some(image) = self.hold(before)?
+    ) -> Result<(Image, bool, Option<Digest>), ImageError> {
+        let locked = self.lock()?;
+        let record = documents.record();
+        if let Some(before) = self.named(name)?
+            && self.is_same(&before, documents)?
+            && let Some(image) = self.hold(&before)?
         {
-            return Ok(Published {
-                image,
-                unchanged: true,
-                replaced: None,
-            });
+            return Ok((image, true, None));
         }
-        let place = |from: &str, to: &Path| match to.exists() {
-            // Named by its contents: what is there is the same.
-            true => Ok(()),
-            false => std::fs::rename(workspace.path().join(from), to)
-                .map_err(ImageError::io("publish", to)),
-        };
-        place("layer", &self.layer(&documents.diff_id))?;
-        place("blob", &self.blob(&documents.blob))?;
-        place("config", &self.blob(&record.id))?;
-        place("manifest", &self.blob(&record.manifest))?;
-        self.create_lease(&record.id)?;
-        for directory in ["layers", "blobs/sha256", "leases"] {
-            sync_directory(&self.root.join(directory))?;
-        }
-        let replaced = match before {
-            Some(before) if before.id != record.id => self.loses_name(before, name)?,
-            _ => None,
-        };
-        self.put(&record)?;
-        let nameless = self.nameless_path(&record.id);
-        match std::fs::remove_file(&nameless) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            result => result.map_err(ImageError::io("remove", &nameless))?,
-        }
-        self.write_index(&self.records()?)?;
-        let image = self.hold(&record)?;
-        Ok(Published {
-            image: image.ok_or_else(|| ImageError::NotFound {
-                name: name.to_string(),
-            })?,
-            unchanged: false,
-            replaced,
-        })
-    }
-
-    /// Records an image without a name if `name` is its last one; returns its id then.
-    pub(super) fn loses_name(
-        &self,
-        mut before: Record,
-        name: &Reference,
-    ) -> Result<Option<Digest>, ImageError> {
-        let name = name.to_string();
-        let mut others = self.records()?.into_iter();
-        if others.any(|other| other.id == before.id && other.name.as_ref() != Some(&name)) {
-            return Ok(None);
-        }
-        before.name = None;
-        self.put(&before)?;
-        Ok(Some(before.id))
+        let from = |name: &str| workspace.path().join(name);
+        let placed = vec![
+            (from("layer"), self.layer(&documents.diff_id)),
+            (from("notes"), self.notes_path(&documents.diff_id)),
+            (from("blob"), self.blob(&documents.blob)),
+            (from("config"), self.blob(&record.id)),
+            (from("manifest"), self.blob(&record.manifest)),
+        ];
+        let names = std::slice::from_ref(name);
+        let published = self.publish(&locked, workspace, &placed, &record, names)?;
+        Ok((published.image, false, published.replaced.first().copied()))
     }
 
     /// Whether a record's image differs from a new one in nothing but when it was made.
@@ -222,12 +183,6 @@ impl Store {
         };
         Ok(timeless(&old).is_some_and(|old| timeless(&documents.config) == Some(old)))
     }
-}
-
-struct Published {
-    image: Image,
-    unchanged: bool,
-    replaced: Option<Digest>,
 }
 
 /// The image's own documents, as bytes, and what they name.
@@ -252,25 +207,14 @@ impl Documents {
         // Its own type has fields that OCI's does not.
         document["config"] = value(Ok(config))?;
         let config = document.to_string().into_bytes();
-        let (blob, blob_size) = streamed.blob;
-        let media_type = match streamed.format {
-            Format::Tar => MediaType::ImageLayer,
-            Format::Gzip => MediaType::ImageLayerGzip,
-            Format::Zstd | Format::Xz => MediaType::ImageLayerZstd,
+        let (blob, size) = streamed.blob;
+        let layer = manifest::Blob {
+            digest: blob,
+            size,
+            format: streamed.format,
         };
-        let config_digest = Digest::of(&config);
-        let manifest = ImageManifestBuilder::default()
-            .schema_version(2u32)
-            .media_type(MediaType::ImageManifest)
-            .config(descriptor(
-                MediaType::ImageConfig,
-                config_digest,
-                config.len() as u64,
-            ))
-            .layers(vec![descriptor(media_type, blob, blob_size)])
-            .build();
         Ok(Documents {
-            manifest: encode(manifest)?,
+            manifest: manifest::encode(&config, &[layer])?,
             config,
             diff_id: streamed.diff.0,
             blob,
@@ -279,11 +223,10 @@ impl Documents {
         })
     }
 
-    fn record(&self, name: &Reference) -> Record {
+    fn record(&self) -> Record {
         let manifest = (Digest::of(&self.manifest), self.manifest.len() as u64);
         let id = Digest::of(&self.config);
         let mut record = Record::new(manifest, id, self.created.clone());
-        record.name = Some(name.to_string());
         record.layers = vec![self.diff_id];
         record.blobs = vec![self.blob];
         record.size = self.size;
@@ -317,13 +260,6 @@ fn configuration(
         Some(variant) => document.variant(variant).build(),
         None => document.build(),
     }
-}
-
-/// A document as JSON with ordered keys, so that equal documents have equal digests.
-fn encode<T: serde::Serialize>(
-    document: Result<T, oci_spec::OciSpecError>,
-) -> Result<Vec<u8>, ImageError> {
-    Ok(value(document)?.to_string().into_bytes())
 }
 
 fn value<T: serde::Serialize>(

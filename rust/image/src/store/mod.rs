@@ -1,13 +1,21 @@
 //! The directory images live in.
 
 mod clock;
+mod fetch;
 mod import;
 mod index;
 mod list;
+mod load;
+mod loader;
 mod lock;
+mod manifest;
+mod merging;
+mod notes;
+mod publish;
 mod record;
 mod remove;
 mod resolve;
+mod save;
 mod tag;
 mod workspace;
 
@@ -18,6 +26,7 @@ use std::path::{Path, PathBuf};
 
 pub use import::{ImportOptions, Imported};
 pub use list::Summary;
+pub use load::{LoadFrom, LoadOptions, Loaded};
 pub use remove::Removed;
 
 use crate::digest::Digest;
@@ -26,7 +35,15 @@ use crate::error::ImageError;
 /// The version of the OCI image layout (image-spec, image-layout.md).
 const LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 const LAYOUT_VERSION: &str = "1.0.0";
-const DIRECTORIES: [&str; 5] = ["blobs/sha256", "layers", "leases", "refs", "tmp"];
+const DIRECTORIES: [&str; 7] = [
+    "blobs/sha256",
+    "layers",
+    "leases",
+    "notes",
+    "refs",
+    "tmp",
+    "trees",
+];
 
 /// An image store. Several processes may use one at the same time.
 #[derive(Clone, Debug)]
@@ -86,6 +103,10 @@ impl Store {
         self.root.join("layers").join(diff_id.hex())
     }
 
+    fn tree(&self, chain: &Digest) -> PathBuf {
+        self.root.join("trees").join(chain.hex())
+    }
+
     /// Replaces a small file, durably: new, fsync, rename, fsync of its directory. Needs the lock:
     /// the new file's name is fixed.
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), ImageError> {
@@ -103,6 +124,17 @@ impl Store {
             }
         }
     }
+}
+
+/// The name of a stack of layers, the lowest first (image-spec, config.md, "Layer ChainID"). Of none
+/// at all it is the digest of nothing.
+fn chain_id(diff_ids: &[Digest]) -> Digest {
+    let Some((first, others)) = diff_ids.split_first() else {
+        return Digest::of(b"");
+    };
+    others.iter().fold(*first, |chain, next| {
+        Digest::of(format!("{chain} {next}").as_bytes())
+    })
 }
 
 fn check_layout(path: &Path, text: &[u8]) -> Result<(), ImageError> {

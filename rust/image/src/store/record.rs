@@ -25,8 +25,11 @@ pub(super) struct Record {
     pub manifest_size: u64,
     /// Digests of the unpacked layers, the lowest first.
     pub layers: Vec<Digest>,
-    /// Digests of the layers' blobs.
+    /// Digests of the layers' blobs, in the same order.
     pub blobs: Vec<Digest>,
+    /// The merged tree of the layers, where they are not exactly one.
+    #[serde(default)]
+    pub tree: Option<Digest>,
     /// When the image was made, in RFC 3339.
     pub created: String,
     /// Bytes of file data in the unpacked layers.
@@ -46,6 +49,7 @@ impl Record {
             manifest_size: manifest.1,
             layers: Vec::new(),
             blobs: Vec::new(),
+            tree: None,
             created,
             size: 0,
             layer_sizes: Vec::new(),

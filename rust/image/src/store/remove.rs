@@ -1,6 +1,7 @@
 //! Removing names and images.
 
 use std::collections::HashSet;
+use std::io;
 use std::path::Path;
 
 use super::Store;
@@ -97,7 +98,10 @@ impl Store {
         let blobs = all(|record| [&record.blobs[..], &[record.id, record.manifest]].concat());
         // A lease goes first: who opens it later finds no image, instead of one that is going.
         bury(workspace, &self.root.join("leases"), &ids)?;
+        let trees = records.iter().filter_map(|record| record.tree).collect();
+        bury(workspace, &self.root.join("trees"), &trees)?;
         let gone = bury(workspace, &self.root.join("layers"), &layers)?;
+        bury(workspace, &self.root.join("notes"), &layers)?;
         bury(workspace, &self.blobs(), &blobs)?;
         self.write_index(&records)?;
         Ok(gone)
@@ -112,7 +116,12 @@ fn bury(
 ) -> Result<Vec<Digest>, ImageError> {
     let mut gone = Vec::new();
     let failed = |error| ImageError::io("read", directory)(error);
-    for entry in std::fs::read_dir(directory).map_err(failed)? {
+    let entries = match std::fs::read_dir(directory) {
+        // A store of an earlier version lacks it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(gone),
+        entries => entries.map_err(failed)?,
+    };
+    for entry in entries {
         let entry = entry.map_err(failed)?;
         let digest = entry.file_name().to_str().and_then(Digest::parse);
         if digest.is_some_and(|digest| keep.contains(&digest)) {

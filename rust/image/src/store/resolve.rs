@@ -95,7 +95,10 @@ impl Store {
             manifest: record.manifest,
             name: record.reference(),
             config: self.config(&record.id)?,
-            layers: record.layers.iter().map(|id| self.layer(id)).collect(),
+            layers: match &record.tree {
+                Some(tree) => vec![self.tree(tree)],
+                None => record.layers.iter().map(|id| self.layer(id)).collect(),
+            },
             _lease: lease,
         }))
     }

@@ -26,6 +26,13 @@ impl Workspace {
         &self.path
     }
 
+    /// Brings everything in it safely to the disk.
+    pub(super) fn sync(&self) -> Result<(), ImageError> {
+        File::open(&self.path)
+            .and_then(|dir| Ok(rustix::fs::syncfs(dir)?))
+            .map_err(ImageError::io("sync", &self.path))
+    }
+
     /// Takes a file or directory of the store out of it: it is removed with the workspace.
     pub(super) fn bury(&self, path: &Path) -> Result<(), ImageError> {
         let kind = path.parent().and_then(Path::file_name).unwrap_or_default();

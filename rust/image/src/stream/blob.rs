@@ -6,19 +6,14 @@ use std::io::{self, Write};
 use crate::digest::{Digest, Hasher};
 use crate::error::ImageError;
 
-/// Writes the input as it is into the blob's file, unless another stage took that over.
+/// Writes the input as it is into the blob's file, where there is one.
 pub(super) struct BlobWriter {
     file: Option<File>,
 }
 
 impl BlobWriter {
-    pub(super) fn new(file: File) -> BlobWriter {
-        BlobWriter { file: Some(file) }
-    }
-
-    /// The file, for another stage to write.
-    pub(super) fn take(&mut self) -> Option<File> {
-        self.file.take()
+    pub(super) fn new(file: Option<File>) -> BlobWriter {
+        BlobWriter { file }
     }
 
     pub(super) fn write_all(&mut self, bytes: &[u8]) -> Result<(), ImageError> {

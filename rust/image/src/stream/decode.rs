@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, Read};
 
+use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::GzDecoder;
 use liblzma::bufread::XzDecoder;
 use liblzma::stream::{CONCATENATED, Stream};
@@ -19,6 +20,7 @@ pub(crate) enum Format {
     Gzip,
     Zstd,
     Xz,
+    Bzip2,
 }
 
 /// The most memory an xz archive may ask for; `xz -9` needs 65 MiB.
@@ -26,18 +28,18 @@ const XZ_MEMORY: u64 = 256 << 20;
 
 impl Format {
     /// Bytes needed to tell.
-    pub(super) const MAGIC: usize = 8;
+    pub(crate) const MAGIC: usize = 8;
 
     /// The format of input that begins with `head`. What has no magic number is taken for tar, whose
     /// reader will tell.
-    pub(super) fn of(head: &[u8]) -> Result<Format, ImageError> {
+    pub(crate) fn of(head: &[u8]) -> Result<Format, ImageError> {
         let unsupported = match head {
             [0x1f, 0x8b, ..] => return Ok(Format::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => return Ok(Format::Zstd),
             // A frame of metadata that a zstd decoder skips.
             [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => return Ok(Format::Zstd),
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => return Ok(Format::Xz),
-            [b'B', b'Z', b'h', b'1'..=b'9', ..] => "bzip2",
+            [b'B', b'Z', b'h', b'1'..=b'9', ..] => return Ok(Format::Bzip2),
             [0x04, 0x22, 0x4d, 0x18, ..] => "lz4",
             [0x1f, 0x9d, ..] => "compress",
             [b'L', b'Z', b'I', b'P', ..] => "lzip",
@@ -50,12 +52,18 @@ impl Format {
         })
     }
 
+    /// Whether OCI has a media type for layers compressed so (image-spec, layer.md).
+    pub(super) fn has_media_type(self) -> bool {
+        !matches!(self, Format::Xz | Format::Bzip2)
+    }
+
     fn what(self) -> &'static str {
         match self {
             Format::Tar => "tar archive",
             Format::Gzip => "gzip data",
             Format::Zstd => "zstd data",
             Format::Xz => "xz data",
+            Format::Bzip2 => "bzip2 data",
         }
     }
 }
@@ -85,6 +93,7 @@ pub(super) fn decode(
                 Ok(decoder) => copy(decoder, &mut out, recompress),
                 Err(error) => Err(Failure::Decode(error)),
             },
+            Format::Bzip2 => copy(MultiBzDecoder::new(&mut input), &mut out, recompress),
             Format::Tar => copy(&mut input, &mut out, recompress),
         };
         decoded.map_err(|failure| match failure {

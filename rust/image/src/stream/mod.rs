@@ -23,11 +23,21 @@ use blob::BlobWriter;
 /// interrupts one; `Break` cancels.
 pub type Progress<'a> = &'a mut dyn FnMut(u64) -> ControlFlow<()>;
 
+/// Asks the caller, who may cancel.
+pub(crate) fn ask(progress: &mut Option<Progress<'_>>, bytes: u64) -> Result<(), ImageError> {
+    if let Some(progress) = progress
+        && progress(bytes).is_break()
+    {
+        return Err(ImageError::Cancelled);
+    }
+    Ok(())
+}
+
 /// What came through, and what the consumer made of it.
 pub(crate) struct Streamed<T> {
     /// The input as it was given: digest and bytes.
     pub source: (Digest, u64),
-    /// The blob as it was kept. It is the input, except for xz, which is kept as zstd.
+    /// The blob as it was kept: the input, or what was made of it.
     pub blob: (Digest, u64),
     /// The uncompressed stream.
     pub diff: (Digest, u64),
@@ -35,7 +45,17 @@ pub(crate) struct Streamed<T> {
     pub consumed: T,
 }
 
-/// Streams `reader` into the file `blob` and, decompressed, into `consume`, which must read it to
+/// Where the input itself goes.
+pub(crate) enum Keep {
+    /// Into the file, as it is.
+    AsGiven(File),
+    /// Into the file, as zstd where OCI has no media type for its own compression.
+    ForOci(File),
+    /// Nowhere.
+    Nothing,
+}
+
+/// Streams `reader` to where `keep` says and, decompressed, into `consume`, which must read it to
 /// its end to succeed.
 ///
 /// # Errors
@@ -43,7 +63,7 @@ pub(crate) struct Streamed<T> {
 /// the input is kept then.
 pub(crate) fn run<T: Send>(
     mut reader: impl Read,
-    blob: File,
+    keep: Keep,
     progress: Option<Progress<'_>>,
     consume: impl FnOnce(Receiver) -> Result<T, ImageError> + Send,
 ) -> Result<Streamed<T>, ImageError> {
@@ -54,7 +74,11 @@ pub(crate) fn run<T: Send>(
     let (head, length) = source.head(&mut reader)?;
     let format = Format::of(&head[..length])?;
     thread::scope(|scope| {
-        let mut blob = BlobWriter::new(blob);
+        let (blob, recompress) = match keep {
+            Keep::ForOci(file) if !format.has_media_type() => (None, Some(file)),
+            Keep::AsGiven(file) | Keep::ForOci(file) => (Some(file), None),
+            Keep::Nothing => (None, None),
+        };
         let (sender, receiver) = pipe::pipe();
         let named = |name: &str| thread::Builder::new().name(name.to_owned());
         let (consumer, decoder);
@@ -64,17 +88,13 @@ pub(crate) fn run<T: Send>(
         } else {
             let (out, decoded) = pipe::pipe();
             consumer = named("image-unpack").spawn_scoped(scope, move || consume(decoded));
-            let recompress = match format {
-                Format::Xz => blob.take(),
-                _ => None,
-            };
             let stage = move || decode::decode(format, receiver, out, recompress);
             decoder = Some(named("image-decode").spawn_scoped(scope, stage));
         }
         let started = || ImageError::io("start a thread for", "the archive");
         let consumer = consumer.map_err(started())?;
         let decoder = decoder.transpose().map_err(started())?;
-        source.pump(reader, (head, length), blob, sender);
+        source.pump(reader, (head, length), BlobWriter::new(blob), sender);
         let source = source.hasher.finish();
         let decoded = decoder.map(joined);
         let consumed = joined(consumer)?;
@@ -157,11 +177,7 @@ impl Source<'_> {
             if let Ok(n) = result {
                 self.hasher.update(&buffer[..n]);
             }
-            if let Some(progress) = self.progress.as_mut()
-                && progress(self.hasher.bytes()).is_break()
-            {
-                return Err(ImageError::Cancelled);
-            }
+            ask(&mut self.progress, self.hasher.bytes())?;
             match result {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result.map_err(ImageError::io("read", "the archive")),

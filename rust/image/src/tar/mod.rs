@@ -9,6 +9,7 @@ mod number;
 mod pax;
 mod reader;
 mod sparse;
+pub(crate) mod write;
 
 pub(crate) use header::Kind;
 pub(crate) use reader::{Entry, Reader};
@@ -29,6 +30,13 @@ pub(crate) trait Input {
     fn fill(&mut self) -> Result<&[u8], ImageError>;
     /// Goes on by `n` bytes, of those last returned by `fill`.
     fn consume(&mut self, n: usize);
+    /// Goes on by at most `n` bytes, whatever they are; returns by how many, 0 only at the end.
+    fn skip(&mut self, n: u64) -> Result<u64, ImageError> {
+        let most = usize::try_from(n).unwrap_or(usize::MAX);
+        let step = self.fill()?.len().min(most);
+        self.consume(step);
+        Ok(step as u64)
+    }
 }
 
 impl Input for &[u8] {

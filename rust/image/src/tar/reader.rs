@@ -363,14 +363,12 @@ impl<I: Input> Reader<I> {
 
     fn skip(&mut self, mut n: u64) -> Result<(), ImageError> {
         while n > 0 {
-            let bytes = self.input.fill()?;
-            if bytes.is_empty() {
+            let step = self.input.skip(n)?;
+            if step == 0 {
                 return Err(self.truncated());
             }
-            let step = bytes.len().min(usize::try_from(n).unwrap_or(usize::MAX));
-            self.input.consume(step);
-            self.offset += step as u64;
-            n -= step as u64;
+            self.offset += step;
+            n -= step;
         }
         Ok(())
     }

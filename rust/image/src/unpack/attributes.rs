@@ -72,7 +72,7 @@ pub(super) fn timestamps(entry: &Entry) -> Timestamps {
 }
 
 /// Takes from a layer's new root what it may have inherited from the store's directory.
-pub(super) fn plain_root(root: &OwnedFd) -> Result<(), Errno> {
+pub(crate) fn plain_root(root: &OwnedFd) -> Result<(), Errno> {
     match rustix::fs::fremovexattr(root, "system.posix_acl_default") {
         Err(Errno::NODATA | Errno::OPNOTSUPP) => {}
         result => result?,
@@ -101,7 +101,12 @@ fn fate(key: &[u8]) -> Fate {
     }
 }
 
-impl<I: Input> Unpacker<I> {
+/// Whether an extended attribute is the file's own and not the host's or overlay's.
+pub(crate) fn is_of_file(key: &[u8]) -> bool {
+    matches!(fate(key), Fate::Set)
+}
+
+impl<I: Input> Unpacker<'_, I> {
     /// Sets one extended attribute by `set`, or notes that it was left out: where the kind forbids
     /// it, the file system has none, or an ordinary user may not.
     pub(super) fn xattr(

@@ -1,5 +1,6 @@
 //! Directories below the layer's root, opened once and kept while they are in use.
 
+use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
@@ -21,6 +22,8 @@ pub(super) struct Dirs {
     root: Rc<Dir>,
     /// Path as entries have it, and what it is; most recently used first.
     recent: Vec<(Vec<u8>, Rc<Dir>)>,
+    /// What was made on the way to something, by canonical path.
+    made: HashSet<Vec<u8>>,
 }
 
 const KEPT: usize = 16;
@@ -36,6 +39,25 @@ impl Dirs {
         Dirs {
             root: Rc::new(root),
             recent: Vec::new(),
+            made: HashSet::new(),
+        }
+    }
+
+    /// The directories that were made on the way to something; a later entry may have been about
+    /// them, or have taken them away.
+    pub(super) fn take_made(&mut self) -> HashSet<Vec<u8>> {
+        std::mem::take(&mut self.made)
+    }
+
+    /// Whether something stands at `dir` or a symbolic link on the way there.
+    pub(super) fn has(&self, dir: &[u8]) -> Result<bool, ImageError> {
+        if self.recent.iter().any(|(path, _)| path == dir) {
+            return Ok(true);
+        }
+        match self.beneath(dir, OFlags::PATH) {
+            Ok(_) | Err(Errno::LOOP | Errno::NOTDIR) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(errno) => Err(ImageError::entry("open directory", dir)(errno)),
         }
     }
 
@@ -106,7 +128,7 @@ impl Dirs {
 
     /// Goes to `dir` one name at a time, following symbolic links as within this root and making
     /// what is missing. It never lets the kernel follow one.
-    fn walk(&self, dir: &[u8], entry: &[u8]) -> Result<Dir, ImageError> {
+    fn walk(&mut self, dir: &[u8], entry: &[u8]) -> Result<Dir, ImageError> {
         let mut todo = Vec::new();
         push_names(&mut todo, dir);
         let mut done: Vec<u8> = Vec::new();
@@ -151,6 +173,7 @@ impl Dirs {
                     if missing.is_some() {
                         nodes::set_opaque(&parent, &name).map_err(failed("mark opaque in"))?;
                     }
+                    self.made.insert(path::join(&done, &name));
                 }
             }
             done = path::join(&done, &name);

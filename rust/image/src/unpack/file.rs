@@ -13,7 +13,7 @@ use crate::tar::{Entry, Input, Segment};
 /// Larger writes were slower: the kernel then takes the pages in one go, and waits for them.
 const WRITE: usize = 64 << 10;
 
-impl<I: Input> Unpacker<I> {
+impl<I: Input> Unpacker<'_, I> {
     pub(super) fn file(
         &mut self,
         entry: &Entry,
@@ -82,18 +82,9 @@ impl<I: Input> Unpacker<I> {
             let data = self.reader.data()?;
             let most = usize::try_from(length).unwrap_or(usize::MAX);
             let data = &data[..data.len().min(WRITE).min(most)];
-            let total = self.unpacked.bytes + data.len() as u64;
-            if total > self.limits.max_bytes {
-                return Err(ImageError::LimitExceeded {
-                    what: "unpacked bytes",
-                    limit: self.limits.max_bytes,
-                    option: "max_bytes",
-                });
-            }
-            let n = match rustix::io::pwrite(file, data, offset) {
-                Err(Errno::INTR) => continue,
-                result => result.map_err(ImageError::entry("write", &entry.path))?,
-            };
+            self.rules.count_bytes(data.len() as u64)?;
+            let n = data.len();
+            write_all(file, data, offset).map_err(ImageError::entry("write", &entry.path))?;
             self.unpacked.bytes += n as u64;
             self.reader.advance(n);
             offset += n as u64;
@@ -101,4 +92,18 @@ impl<I: Input> Unpacker<I> {
         }
         Ok(())
     }
+}
+
+fn write_all(file: &OwnedFd, mut data: &[u8], mut offset: u64) -> Result<(), Errno> {
+    while !data.is_empty() {
+        match rustix::io::pwrite(file, data, offset) {
+            Err(Errno::INTR) => {}
+            result => {
+                let n = result?;
+                data = &data[n..];
+                offset += n as u64;
+            }
+        }
+    }
+    Ok(())
 }

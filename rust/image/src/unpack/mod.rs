@@ -5,10 +5,12 @@
 //! unpacking process until it is complete.
 
 mod attributes;
+mod deferred;
 mod dirs;
 mod file;
 mod nodes;
-mod path;
+pub(crate) mod path;
+mod rules;
 mod tree;
 
 use std::collections::HashMap;
@@ -20,27 +22,14 @@ use rustix::io::Errno;
 use crate::error::{ImageError, shown};
 use crate::tar::{Entry, Input, Kind, Reader};
 use attributes::{Owner, timestamps};
+pub(crate) use attributes::{is_of_file, plain_root};
+use deferred::Deferred;
+pub(crate) use deferred::HardLink;
 use dirs::{Dir, Dirs};
 pub(crate) use path::normalise;
+pub use rules::Limits;
+pub(crate) use rules::{Rules, Spent};
 pub(crate) use tree::remove_tree;
-
-/// Bounds on what an archive may unpack to. Never a ratio: sparse files are legal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Most bytes of file data written; holes do not count. Default 64 GiB.
-    pub max_bytes: u64,
-    /// Most entries. Default 4,000,000.
-    pub max_entries: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            max_bytes: 64 << 30,
-            max_entries: 4_000_000,
-        }
-    }
-}
 
 /// What an archive had that could not be kept here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,6 +41,13 @@ pub struct Skipped {
 }
 
 impl Skipped {
+    /// Adds what another archive had.
+    pub(crate) fn extend(&mut self, other: &Skipped) {
+        self.total += other.total;
+        let room = 100 - self.first.len();
+        self.first.extend(other.first.iter().take(room).cloned());
+    }
+
     fn add(&mut self, entry: &[u8], what: &'static str) {
         self.total += 1;
         if self.first.len() < 100 {
@@ -67,6 +63,11 @@ pub(crate) struct Unpacked {
     /// Bytes of file data written.
     pub bytes: u64,
     pub skipped: Skipped,
+    /// Hard links (path, target) whose targets only a lower layer can have.
+    pub links: Vec<HardLink>,
+    /// Directories that the archive has no entry for, only something in them: a lower layer's
+    /// directory of that name keeps its attributes. The root's path is empty.
+    pub implied: Vec<Vec<u8>>,
 }
 
 /// Unpacks the archive, to the very end of `input`, into the empty directory `root`. Call it on a
@@ -74,7 +75,7 @@ pub(crate) struct Unpacked {
 pub(crate) fn unpack<I: Input>(
     input: I,
     root: OwnedFd,
-    limits: &Limits,
+    rules: Rules<'_>,
 ) -> Result<Unpacked, ImageError> {
     // With an umask of our own, files are born with their mode and need no fchmod.
     let exact_modes = nix::sched::unshare(nix::sched::CloneFlags::CLONE_FS).is_ok();
@@ -87,9 +88,10 @@ pub(crate) fn unpack<I: Input>(
         dirs: Dirs::new(root),
         owner: Owner::current(),
         exact_modes,
-        limits: *limits,
+        rules,
         unpacked: Unpacked::default(),
         ends: HashMap::new(),
+        deferred: Deferred::default(),
     };
     while let Some(entry) = unpacker.reader.next()? {
         unpacker.entry(&entry)?;
@@ -106,31 +108,23 @@ struct DirEnd {
     default_acl: Option<Vec<u8>>,
 }
 
-struct Unpacker<I> {
+struct Unpacker<'a, I> {
     reader: Reader<I>,
     dirs: Dirs,
     owner: Owner,
     exact_modes: bool,
-    limits: Limits,
+    rules: Rules<'a>,
     unpacked: Unpacked,
     /// By canonical path.
     ends: HashMap<Vec<u8>, DirEnd>,
+    deferred: Deferred,
 }
 
-/// What an archive may hold beside file data, per entry allowed: headers and padding.
-const HEADERS_PER_ENTRY: u64 = 8 << 10;
-
-impl<I: Input> Unpacker<I> {
+impl<I: Input> Unpacker<'_, I> {
     fn entry(&mut self, entry: &Entry) -> Result<(), ImageError> {
         self.unpacked.entries += 1;
-        if self.unpacked.entries > self.limits.max_entries {
-            return Err(ImageError::LimitExceeded {
-                what: "entries in the archive",
-                limit: self.limits.max_entries,
-                option: "max_entries",
-            });
-        }
-        check_stream(&self.limits, self.reader.offset())?;
+        self.rules.count_entry()?;
+        self.rules.limits.check_stream(self.reader.offset())?;
         let path = normalise(&entry.path)?;
         let Some((dir, name)) = path::split(&path) else {
             return match entry.kind {
@@ -228,8 +222,10 @@ impl<I: Input> Unpacker<I> {
 
     /// Reads the input to its end and sets what directories get last.
     fn finish(mut self) -> Result<Unpacked, ImageError> {
-        let limits = self.limits;
-        self.reader.drain(|offset| check_stream(&limits, offset))?;
+        let limits = self.rules.limits;
+        self.reader.drain(|offset| limits.check_stream(offset))?;
+        self.unpacked.links = self.deferred()?;
+        self.unpacked.implied = self.implied()?;
         for (path, end) in std::mem::take(&mut self.ends) {
             let failed = |operation| ImageError::entry::<Errno>(operation, &path);
             // A later entry may have taken its place.
@@ -250,19 +246,19 @@ impl<I: Input> Unpacker<I> {
         }
         Ok(self.unpacked)
     }
-}
 
-/// The whole stream counts too: headers without end must not be free.
-fn check_stream(limits: &Limits, bytes: u64) -> Result<(), ImageError> {
-    let headers = limits.max_entries.saturating_mul(HEADERS_PER_ENTRY);
-    let limit = limits.max_bytes.saturating_add(headers);
-    match bytes > limit {
-        true => Err(ImageError::LimitExceeded {
-            what: "bytes in the archive",
-            limit,
-            option: "max_bytes",
-        }),
-        false => Ok(()),
+    /// The directories no entry was about.
+    fn implied(&mut self) -> Result<Vec<Vec<u8>>, ImageError> {
+        let mut implied = self.dirs.take_made();
+        implied.insert(Vec::new());
+        let mut kept = Vec::new();
+        for path in implied {
+            if !self.ends.contains_key(&path) && self.dirs.existing(&path)?.is_some() {
+                kept.push(path);
+            }
+        }
+        kept.sort();
+        Ok(kept)
     }
 }
 

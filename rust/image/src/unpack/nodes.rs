@@ -10,7 +10,7 @@ use super::{Dir, Existing, Unpacker, kind_of, normalise, path};
 use crate::error::ImageError;
 use crate::tar::{Entry, Input, Kind};
 
-impl<I: Input> Unpacker<I> {
+impl<I: Input> Unpacker<'_, I> {
     /// A further name for a file of this archive. Its owner, mode and times are the first name's.
     pub(super) fn hard_link(
         &mut self,
@@ -29,15 +29,23 @@ impl<I: Input> Unpacker<I> {
             }
             Ok(target) => target,
         };
-        let (dir, target) = path::split(&target).ok_or_else(missing)?;
+        let (dir, target_name) = path::split(&target).ok_or_else(missing)?;
+        if self.rules.stacked && !self.dirs.has(dir)? {
+            return self.defer(entry, parent, name, target);
+        }
         let dir = self.dirs.open(dir, &entry.path)?;
-        let link = || rustix::fs::linkat(&dir.fd, target, &parent.fd, name, AtFlags::empty());
+        if self.rules.stacked
+            && matches!(kind_of(&dir, target_name)?, None | Some(Existing::Whiteout))
+        {
+            return self.defer(entry, parent, name, target);
+        }
+        let link = || rustix::fs::linkat(&dir.fd, target_name, &parent.fd, name, AtFlags::empty());
         let result = match link() {
             Err(Errno::EXIST) => {
                 let stat = |dir: &Dir, name: &[u8]| {
                     rustix::fs::statat(&dir.fd, name, AtFlags::SYMLINK_NOFOLLOW)
                 };
-                if let (Ok(a), Ok(b)) = (stat(&dir, target), stat(parent, name))
+                if let (Ok(a), Ok(b)) = (stat(&dir, target_name), stat(parent, name))
                     && (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino)
                 {
                     return Ok(());

@@ -48,7 +48,7 @@ pub(super) fn check_length(path: &[u8], entry: &[u8]) -> Result<(), ImageError> 
 }
 
 /// Directory and name; None for the root. The directory is empty for what lies in the root.
-pub(super) fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(crate) fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
     if path.is_empty() {
         return None;
     }
@@ -58,7 +58,7 @@ pub(super) fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
     })
 }
 
-pub(super) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
+pub(crate) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
     match (dir.is_empty(), name.is_empty()) {
         (true, _) => name.to_vec(),
         (_, true) => dir.to_vec(),

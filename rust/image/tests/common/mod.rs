@@ -1,6 +1,8 @@
 //! What the tests share: a builder of archives, honest and not, and scratch directories.
 #![allow(dead_code)]
 
+pub mod images;
+
 use std::path::{Path, PathBuf};
 
 use fastbox_image::{ImageError, ImportOptions, Imported, Limits, Reference, Store};
@@ -58,7 +60,15 @@ impl Scratch {
 
     /// The store holds no image and no part of one.
     pub fn check_empty(&self) {
-        for part in ["tmp", "layers", "refs", "leases", "blobs/sha256"] {
+        for part in [
+            "tmp",
+            "layers",
+            "notes",
+            "trees",
+            "refs",
+            "leases",
+            "blobs/sha256",
+        ] {
             let names = list(&self.store.root().join(part));
             assert!(names.is_empty(), "{part}: {names:?}");
         }

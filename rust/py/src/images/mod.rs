@@ -1,5 +1,7 @@
 //! The image store.
 
+mod archives;
+
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fs::File;
@@ -11,6 +13,8 @@ use fastbox_engine::options::{Options, Size};
 use fastbox_engine::run::{self, EngineError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+
+pub use archives::{Loaded, load_images, save_images};
 
 use crate::interrupt::Interrupt;
 use crate::{errors, log, streams, values};
@@ -169,12 +173,7 @@ pub fn import_image(
     changes: Vec<String>,
     platform: Option<&str>,
 ) -> PyResult<Imported> {
-    let (max_bytes, max_entries) = limits;
-    let mut limits = Limits::default();
-    limits.max_entries = max_entries.unwrap_or(limits.max_entries);
-    if let Some(Size(bytes)) = size(&max_bytes)? {
-        limits.max_bytes = bytes;
-    }
+    let limits = bounds(limits)?;
     let file = File::from(streams::duplicate(fd)?);
     let (made, interrupt) = log::detach(py, || {
         let interrupt = RefCell::new(Interrupt::default());
@@ -202,6 +201,16 @@ pub fn import_image(
         (made, interrupt.into_inner())
     });
     interrupt.or(made.map_err(|error| errors::engine(py, error)))
+}
+
+/// The most bytes and entries, where they are given.
+fn bounds((max_bytes, max_entries): (Bound<'_, PyAny>, Option<u64>)) -> PyResult<Limits> {
+    let mut limits = Limits::default();
+    limits.max_entries = max_entries.unwrap_or(limits.max_entries);
+    if let Some(Size(bytes)) = size(&max_bytes)? {
+        limits.max_bytes = bytes;
+    }
+    Ok(limits)
 }
 
 /// A size in Docker's grammar, which the option table knows: read as another option of that kind.

@@ -68,6 +68,20 @@ else:
         run_many,
     )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fastbox.executor import Executor
+
+
+def __getattr__(name: str) -> object:
+    # concurrent.futures takes longer to import than all of fastbox.
+    if name == "Executor" and sys.platform == "linux":
+        from fastbox.executor import Executor
+
+        return Executor
+    raise AttributeError(f"module 'fastbox' has no attribute {name!r}")
+
+
 __all__ = [
     "DEVNULL",
     "PIPE",
@@ -77,6 +91,7 @@ __all__ = [
     "Container",
     "ContainerNotFound",
     "ContainerTimeout",
+    "Executor",
     "ExitError",
     "FastboxError",
     "Image",

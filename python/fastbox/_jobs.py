@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 
-from fastbox import _core
 from fastbox._streams import PIPE, arguments, streams, text_of
-from fastbox.containers import Plan
+from fastbox.containers import Plan, shared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any, Unpack
 
     from fastbox._calls import Command, JobCall
+    from fastbox.many import Many
     from fastbox.pool import Pool
 
 
@@ -34,14 +34,10 @@ class Job:
         self.command = command
         self.call = call
 
-    def submit(self, many: _core.Many, notify: bool) -> tuple[int, int | None]:
+    def submit(self, many: Many, notify: bool) -> tuple[int, int | None]:
         """Queues it: its number there, and a descriptor if that is wanted."""
-        source = self.source
-        if isinstance(source, str):
-            core: Any = _core.prepare(source, {}, True)
-        else:
-            core = source._core
-        return many.submit(core, notify, *self._words(**self.call))
+        source = shared(self.source, {}) if isinstance(self.source, str) else self.source
+        return many.submit(source._core, notify, *self._words(**self.call))
 
     def _words(
         self,

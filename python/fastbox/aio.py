@@ -15,12 +15,11 @@ import resource
 import anyio
 import anyio.to_thread
 
-from fastbox import _core, pool
+from fastbox import containers, pool
 from fastbox._jobs import Job
-from fastbox._streams import DEVNULL, PIPE, arguments, numbers
-from fastbox.containers import Plan, prepare
-from fastbox.exceptions import ContainerTimeout
-from fastbox.many import checked
+from fastbox._streams import PIPE
+from fastbox.containers import Completed, Plan, prepare, shared
+from fastbox.many import Many, checked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,24 +28,23 @@ if TYPE_CHECKING:
     from typing import Any, Self, Unpack
 
     from fastbox._calls import Command, JobCall, Stream
-    from fastbox._core import Completed
     from fastbox.config import Config
 
 __all__ = ["Container", "Pool", "run", "start"]
 
 # Descriptors that one run takes here, and those left to everything else.
 _PER_RUN, _SPARE = 6, 128
-_many: tuple[int, _core.Many] | None = None
+_many: tuple[int, Many] | None = None
 
 
-def _runs() -> _core.Many:
+def _runs() -> Many:
     """This process's runs; a fork gets its own."""
     global _many
     if _many is None or _many[0] != os.getpid():
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         if limit == resource.RLIM_INFINITY:
             limit = 1 << 20
-        _many = os.getpid(), _core.Many(max((limit - _SPARE) // _PER_RUN, 1))
+        _many = os.getpid(), Many(max((limit - _SPARE) // _PER_RUN, 1))
     return _many[1]
 
 
@@ -87,8 +85,8 @@ async def run(
         if config:
             raise TypeError("a Plan has its options already: give them to prepare()")
         return await _done(Job(image, command, **call))
-    core = await anyio.to_thread.run_sync(_core.prepare, image, config or {}, True)
-    return await _done(Job(Plan(core), command, **call))
+    plan = await anyio.to_thread.run_sync(shared, image, config or {})
+    return await _done(Job(plan, command, **call))
 
 
 class Pool:
@@ -140,41 +138,37 @@ class Container:
     Leaving kills what still runs. Read what you asked to be a pipe: a full one stops the program.
     """
 
-    __slots__ = ("_args", "_core", "stderr", "stdin", "stdout")
+    __slots__ = ("_container", "stderr", "stdin", "stdout")
 
-    def __init__(self, core: _core.Container, args: list[str]) -> None:
-        self._core = core
-        self._args = args
-        self.stdin = _pipe(core, "stdin", Sender)
-        self.stdout = _pipe(core, "stdout", Receiver)
-        self.stderr = _pipe(core, "stderr", Receiver)
+    def __init__(self, container: containers.Container) -> None:
+        self._container = container
+        self.stdin = _pipe(container, "stdin", Sender)
+        self.stdout = _pipe(container, "stdout", Receiver)
+        self.stderr = _pipe(container, "stderr", Receiver)
 
     @property
     def id(self) -> str:
         """64 hexadecimal digits."""
-        return self._core.id
+        return self._container.id
 
     @property
     def pid(self) -> int:
         """The process id outside of the container's first process."""
-        return self._core.pid
+        return self._container.pid
 
     async def wait(self) -> Completed[Any]:
         """Waits for the end of the first process, with which all others end."""
-        await anyio.wait_readable(self._core.fileno())
-        completed = self._core.wait(self._args, 0.0, None)
-        if completed is None:
-            raise ContainerTimeout(f"container {self.id[:12]} still runs")
-        return completed
+        await anyio.wait_readable(self._container.fileno())
+        return self._container.wait(0)
 
     def kill(self, signal: int = 9) -> None:
         """Sends a signal to the first process, as `fastbox.Container.kill`."""
-        self._core.kill(signal)
+        self._container.kill(signal)
 
     async def aclose(self) -> None:
         """Kills what still runs, removes the container and closes the streams."""
         with anyio.CancelScope(shield=True):
-            self._core.kill(9)
+            self._container.kill(9)
             await self.wait()
             for stream in (self.stdin, self.stdout, self.stderr):
                 if stream is not None:
@@ -203,17 +197,15 @@ async def start(
     **config: Unpack[Config],
 ) -> Container:
     """Starts a command in a new container and returns while it runs. As `Plan.start`."""
-    args = [] if command is None else arguments(command)
-    three = numbers(DEVNULL if stdin is None else stdin, stdout, stderr)
 
-    def started() -> _core.Container:
+    def started() -> containers.Container:
         plan = image if isinstance(image, Plan) else prepare(image, **config)
-        return plan._core.start(args, *three, name, False)
+        return plan.start(command, stdin=stdin, stdout=stdout, stderr=stderr, name=name)
 
     if isinstance(image, Plan) and config:
         raise TypeError("a Plan has its options already: give them to prepare()")
     # A start that is cancelled meanwhile still ends as one: dropped with its thread's result.
-    return Container(await anyio.to_thread.run_sync(started), args)
+    return Container(await anyio.to_thread.run_sync(started))
 
 
 class _Pipe:
@@ -268,6 +260,6 @@ class Sender(_Pipe):
                 rest = rest[os.write(self._fd, rest) :]
 
 
-def _pipe(core: _core.Container, name: str, kind: type[Any]) -> Any:
-    fd = core.take(name)
+def _pipe(container: containers.Container, name: str, kind: type[Any]) -> Any:
+    fd = container._core.take(name)
     return None if fd is None else kind(fd)

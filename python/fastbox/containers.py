@@ -120,6 +120,13 @@ class Container:
             raise ContainerTimeout(f"container {self.id[:12]} still runs after {timeout:g} seconds")
         return completed
 
+    def fileno(self) -> int:
+        """The number of its pidfd: readable once it has ended (pidfd_open(2)), for event loops.
+
+        Raises ValueError once it is closed.
+        """
+        return self._core.fileno()
+
     def kill(self, signal: int = 9) -> None:
         """Sends a signal to the first process; SIGKILL, the default, ends all of them.
 
@@ -249,6 +256,11 @@ class Plan:
         return f"<fastbox.Plan of {self.image!r}>"
 
 
+def shared(image: str, config: Config) -> Plan:
+    """A Plan that earlier runs of the same image and options have left, else a new one."""
+    return Plan(_core.prepare(image, config, True))
+
+
 def prepare(image: str, **config: Unpack[Config]) -> Plan:
     """Resolves an image and options into a Plan; `fastbox.config.Config` lists the options."""
     return Plan(_core.prepare(image, config, False))
@@ -291,7 +303,7 @@ def run(
     **config: Unpack[Config],
 ) -> Completed[Any]:
     """Runs a command in a new container: `prepare(image, **config).run(command, ...)`."""
-    return Plan(_core.prepare(image, config, True)).run(
+    return shared(image, config).run(
         command,
         input=input,
         stdin=stdin,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from fastbox import _core
+from fastbox._core import Many
 from fastbox._jobs import Job
 
 TYPE_CHECKING = False
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
-    from fastbox._core import Completed
+    from fastbox.containers import Completed
 
-__all__ = ["Job", "run_many"]
+__all__ = ["Job", "Many", "run_many"]
 
 
 def run_many(
@@ -37,7 +37,7 @@ def run_many(
 def _as_they_end(
     jobs: Iterator[Job], concurrency: int
 ) -> Iterator[tuple[Job, Completed[Any] | Exception]]:
-    many = _core.Many(concurrency)
+    many = Many(concurrency)
     running: dict[int, Job] = {}
     more = True
     while more or running:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
     from fastbox._calls import Command, JobCall, Stream
-    from fastbox._core import Completed
     from fastbox.config import Config
+    from fastbox.containers import Completed
 
 __all__ = ["Pool"]
 

@@ -38,6 +38,9 @@ class Config(TypedDict, total=False):
     """Run an init as the container's first process: it hands signals on and waits for processes
     that lost their parent."""
 
+    platform: str | None
+    """Start only if the image's programs are for this platform, as linux/arm64. Default: any."""
+
     volumes: Mapping[str, str | None] | Sequence[str] | None
     """Bind mount a file or directory of the host; options are ro, rw and the mount propagation. A
     missing source is made as a directory."""

@@ -40,6 +40,7 @@ fn class(error: &EngineError) -> &'static str {
         | EngineError::Spec(_)
         | EngineError::Plan(_)
         | EngineError::Limit { .. }
+        | EngineError::Platform { .. }
         | EngineError::Strict { .. }
         | EngineError::NulByte { .. }
         | EngineError::State(StateError::InvalidName { .. }) => "SpecError",

@@ -168,6 +168,9 @@ pub enum ValueError {
     /// A network name; only none and host exist.
     #[error("network not found: only none and host exist")]
     Network,
+    /// No platform.
+    #[error("{0}")]
+    Platform(String),
     /// A zero byte in a text.
     #[error("contains a zero byte")]
     ZeroByte,

@@ -45,7 +45,7 @@ pub use parse::{RunCommand, check_default, parse_run, parse_run_with};
 pub use refused::{REFUSED, Refused};
 pub use resolving::{ExtraHost, NameServer, ResolverOption, SearchDomain};
 pub use scalars::{
-    CgroupNamespace, CgroupParent, EnvVar, Hostname, Name, NanoCpus, Network, Preset,
+    CgroupNamespace, CgroupParent, EnvVar, Hostname, Name, NanoCpus, Network, PlatformName, Preset,
     UserNamespace, UserSpec, Workdir,
 };
 pub use security::{SeccompChoice, SecurityOpt, StorageOpt};

@@ -106,6 +106,23 @@ text_type!(
     |_| Ok(())
 );
 
+text_type!(
+    /// The platform an image must be for, as `linux/arm64`.
+    PlatformName,
+    |text| match text.parse::<fastbox_image::Platform>() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(ValueError::Platform(error.to_string())),
+    }
+);
+
+impl PlatformName {
+    /// What it means.
+    pub fn platform(&self) -> fastbox_image::Platform {
+        // Only what can be read is ever made.
+        self.0.parse().unwrap_or_default()
+    }
+}
+
 /// The group below which a container's groups lie, in every hierarchy.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CgroupParent(pub Parent);

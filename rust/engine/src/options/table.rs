@@ -8,9 +8,9 @@ use super::field::{Field, Kind, Refusal};
 use super::{
     Bind, CgroupNamespace, CgroupParent, DeviceFile, DeviceRule, EnvVar, ExtraHost, Hostname,
     IpcMode, Microseconds, MountFlag, Name, NameServer, NanoCpus, Network, NodeList, OfDevice,
-    OomScore, Operations, OptionError, PidMode, Preset, ResolverOption, SearchDomain, SecurityOpt,
-    Size, StorageOpt, SwapSize, Swappiness, Sysctl, Tmpfs, Ulimit, UserNamespace, UserSpec,
-    UtsMode, Value, Weight, Workdir,
+    OomScore, Operations, OptionError, PidMode, PlatformName, Preset, ResolverOption, SearchDomain,
+    SecurityOpt, Size, StorageOpt, SwapSize, Swappiness, Sysctl, Tmpfs, Ulimit, UserNamespace,
+    UserSpec, UtsMode, Value, Weight, Workdir,
 };
 
 /// Where an option exists.
@@ -203,6 +203,8 @@ options! {
         "Run an init as the container's first process: it hands signals on and waits for processes that lost their parent."
     }
     "Files" {
+        platform: Option<PlatformName>, "platform"; "OS/ARCH", "any", Both, Container;
+        "Start only if the image's programs are for this platform, as linux/arm64."
         volumes("volume"): Vec<Bind>, "volume", 'v'; "SOURCE:DEST[:OPTIONS]", "", Both, Container;
         "Bind mount a file or directory of the host; options are ro, rw and the mount propagation. A missing source is made as a directory."
         mounts("mount"): Vec<MountFlag>, "mount"; "type=TYPE,...", "", Both, Container;

@@ -59,6 +59,16 @@ pub enum EngineError {
         /// What the kernel said.
         errno: Errno,
     },
+    /// An image for another platform than was asked for.
+    #[error("--platform {wanted}: the image {image} is for {has}")]
+    Platform {
+        /// The image as it was named.
+        image: String,
+        /// What its programs are for.
+        has: String,
+        /// What was asked for.
+        wanted: String,
+    },
     /// A default that this machine cannot give, with `strict`.
     #[error("strict: {note}")]
     Strict {

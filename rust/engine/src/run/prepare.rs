@@ -8,7 +8,7 @@ use crate::logging::event;
 use crate::options::Checked;
 use fastbox_container::cgroup::Parent;
 use fastbox_container::plan::{Choices, Plan, Storage, Userns};
-use fastbox_image::Image;
+use fastbox_image::{Image, Platform};
 use oci_spec::runtime::{Capability, Mount, Spec};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -62,6 +62,22 @@ impl Engine {
             .is_none()
             .then(|| self.store.resolve(image))
             .transpose()?;
+
+        if let Some(name) = &options.platform {
+            let (wanted, has) = (
+                name.platform(),
+                image.as_ref().map_or_else(Platform::default, platform),
+            );
+            if wanted.architecture != has.architecture
+                || (wanted.variant.is_some() && wanted.variant != has.variant)
+            {
+                return Err(EngineError::Platform {
+                    image: asked.to_owned(),
+                    has: has.to_string(),
+                    wanted: wanted.to_string(),
+                });
+            }
+        }
 
         let read = |path: &str| match &image {
             Some(image) => image.read_file(path, LONGEST_FILE).ok().flatten(),
@@ -238,4 +254,12 @@ fn has_command(view: &ImageView) -> bool {
             .iter()
             .any(|list| list.as_ref().is_some_and(|list| !list.is_empty()))
     })
+}
+
+/// What an image's programs are for.
+fn platform(image: &Image) -> Platform {
+    Platform {
+        architecture: image.config.architecture().clone(),
+        variant: image.config.variant().clone(),
+    }
 }

@@ -125,7 +125,8 @@ def test_missing_source(both: Both, tmp_path: Path) -> None:
         done = run(*words[words.index("run") :])
         assert done.code == 0, done
         made = tmp_path / name / "made"
-        assert made.is_dir() and made.stat().st_mode & 0o777 == 0o755
+        assert made.is_dir()
+        assert made.stat().st_mode & 0o777 == 0o755
 
 
 @flag("volume", "mount")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import IO, Any
 
     from _typeshed import ReadableBuffer
@@ -95,6 +97,30 @@ def opened(fd: int | None, mode: str, text: Text | None) -> IO[Any] | None:
     if text is None:
         return raw
     return io.TextIOWrapper(raw, encoding=text[0], errors=text[1], write_through=mode == "w")
+
+
+class Terminal(io.FileIO):
+    """The caller's side of a program's terminal: reading it ends when nobody has the other open."""
+
+    def read(self, size: int | None = -1, /) -> Any:
+        """What the program has shown, up to `size` bytes; b"" at the end."""
+        return self._until_the_end(lambda: super(Terminal, self).read(size), b"")
+
+    def readinto(self, buffer: Any, /) -> Any:
+        """The same into a buffer: how many bytes."""
+        return self._until_the_end(lambda: super(Terminal, self).readinto(buffer), 0)
+
+    def readall(self) -> Any:
+        """Everything up to the end."""
+        return b"".join(iter(lambda: self.read(65536), b""))
+
+    def _until_the_end(self, read: Callable[[], Any], end: Any) -> Any:
+        try:
+            return read()
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            return end
 
 
 def closed(stream: IO[Any]) -> None:

@@ -56,6 +56,6 @@ def parse_run(args: list[str]) -> RunCommand | None:
     return _core.parse_run(args)
 
 
-def pass_through(command: RunCommand, plan: _core.Plan) -> Completed[None]:
+def pass_through(plan: _core.Plan) -> Completed[None]:
     """Runs it on this process's own stdin, stdout and stderr, and passes signals on to it."""
-    return plan.pump(command.interactive, command.timings)
+    return plan.pump()

@@ -11,8 +11,15 @@ __all__ = ["Config"]
 class Config(TypedDict, total=False):
     """What describes a container; None is the same as not given."""
 
+    tty: bool | None
+    """Give the program a terminal: stdin, stdout and stderr are one."""
+
     env: Mapping[str, str | None] | Sequence[str] | None
     """Set an environment variable; a name alone takes the caller's value."""
+
+    entrypoint: str | None
+    """Run this program with the command as its arguments; an empty text is none. Default: the
+    image's."""
 
     workdir: str | None
     """Working directory in the container; it is made if it does not exist. Default: the image's,
@@ -37,6 +44,49 @@ class Config(TypedDict, total=False):
     init: bool | None
     """Run an init as the container's first process: it hands signals on and waits for processes
     that lost their parent."""
+    stop_signal: str | None
+    """Signal that asks the program to end; kept for containers that live on. Default: the image's,
+    else SIGTERM."""
+
+    stop_timeout: int | None
+    """Seconds it then has until it is killed, -1 for all the time it wants; kept for containers
+    that live on. Default: 10."""
+
+    label: Mapping[str, str | None] | Sequence[str] | None
+    """Set a label."""
+
+    labels: Mapping[str, str | None] | Sequence[str] | None
+    """The same as label."""
+
+    annotation: Mapping[str, str | None] | Sequence[str] | None
+    """Add an annotation to the container's OCI document."""
+
+    annotations: Mapping[str, str | None] | Sequence[str] | None
+    """The same as annotation."""
+
+    expose: Sequence[str] | None
+    """Note ports that the program listens on."""
+
+    health_cmd: str | None
+    """Command for the container's shell that tells whether it is well. Default: the image's."""
+
+    health_interval: float | str | None
+    """Time between two checks. Default: 30s."""
+
+    health_timeout: float | str | None
+    """Time that a check may take. Default: 30s."""
+
+    health_retries: int | None
+    """How many checks in a row must fail. Default: 3."""
+
+    health_start_period: float | str | None
+    """Time at the start in which failures do not count. Default: 0s."""
+
+    health_start_interval: float | str | None
+    """Time between two checks at the start. Default: 5s."""
+
+    no_healthcheck: bool | None
+    """Take the image's check away."""
 
     platform: str | None
     """Start only if the image's programs are for this platform, as linux/arm64. Default: any."""

@@ -10,6 +10,7 @@ from fastbox._streams import (
     DEVNULL,
     PIPE,
     STDOUT,
+    Terminal,
     arguments,
     closed,
     numbers,
@@ -61,16 +62,17 @@ class Container:
 
     As a context manager it kills, on leaving, whatever still runs in the container, and cleans up;
     so does dropping the last reference to it. What the caller asked to be a pipe is a file object:
-    `stdin`, `stdout`, `stderr`, else None.
+    `stdin`, `stdout`, `stderr`, else None. With the option `tty` there is one stream, `terminal`.
     """
 
-    __slots__ = ("_args", "_core", "_streams", "_text")
+    __slots__ = ("_args", "_core", "_streams", "_terminal", "_text")
 
     def __init__(self, core: _core.Container, args: list[str], text: Text | None) -> None:
         self._core = core
         self._args = args
         self._text = text
         self._streams: dict[str, IO[Any] | None] = {}
+        self._terminal: Terminal | None = None
 
     @property
     def args(self) -> list[str]:
@@ -101,6 +103,27 @@ class Container:
     def stderr(self) -> IO[Any] | None:
         """The program's error output, where it was asked to be PIPE."""
         return self._stream("stderr", "r")
+
+    @property
+    def terminal(self) -> Terminal | None:
+        """The program's terminal, with the option `tty`: bytes written to it are typed, bytes read
+        from it were shown, and b"" is its end. Closing it hangs it up."""
+        if self._terminal is None:
+            fd = self._core.take("terminal")
+            if fd is not None:
+                self._terminal = Terminal(fd, "r+")
+        return self._terminal
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Gives the terminal another size, of which its programs are told by SIGWINCH.
+
+        Raises ValueError where there is none, or it is closed.
+        """
+        if self.terminal is None:
+            raise ValueError("only a container with tty=True has a terminal")
+        import termios
+
+        termios.tcsetwinsize(self.terminal, (rows, columns))
 
     def _stream(self, name: str, mode: str) -> IO[Any] | None:
         # Made at first use: what nobody looked at is collected by `wait`.
@@ -138,7 +161,7 @@ class Container:
     def close(self) -> None:
         """Kills what still runs, removes the container and closes the streams."""
         self._core.close()
-        for stream in self._streams.values():
+        for stream in (*self._streams.values(), self._terminal):
             if stream is not None:
                 closed(stream)
 
@@ -214,13 +237,16 @@ class Plan:
         The command is a list; a str is the name of one program, never a line for a shell; None is
         the image's own. `input` is given on stdin, which is otherwise empty. stdout and stderr are
         captured, unless they are DEVNULL, a file descriptor or a file; `stderr=STDOUT` joins them.
-        They are bytes, or text where `text`, `encoding` or `errors` asks for it.
+        They are bytes, or text where `text`, `encoding` or `errors` asks for it. With the option
+        `tty` the input is typed, and stdout is all that the terminal shows.
 
         Raises ContainerTimeout when `timeout` (seconds, or "1m30s") is over and everything in the
         container was killed; ExitError with `check=True`, for an exit code other than 0. What
         `max_output` stopped has `Completed.truncated`. KeyboardInterrupt kills and cleans up first.
         """
         mode = text_of(text, encoding, errors)
+        if self._core.tty:
+            _one_stream(None if stdin == PIPE else stdin, stdout, stderr)
         completed = self._core.run(
             [] if command is None else arguments(command),
             *streams(input, stdin, stdout, stderr, mode),
@@ -249,6 +275,8 @@ class Plan:
     ) -> Container:
         """Starts a command in a new container and returns while it runs. For the rest see `run`."""
         args = [] if command is None else arguments(command)
+        if self._core.tty:
+            _one_stream(stdin, stdout, stderr)
         core = self._core.start(args, *numbers(stdin, stdout, stderr), name, timings)
         return Container(core, args, text_of(text, encoding, errors))
 
@@ -259,6 +287,14 @@ class Plan:
 def shared(image: str, config: Config) -> Plan:
     """A Plan that earlier runs of the same image and options have left, else a new one."""
     return Plan(_core.prepare(image, config, True))
+
+
+def _one_stream(stdin: Stream | None, stdout: Stream, stderr: Stream) -> None:
+    """With a terminal nothing else can be the program's streams."""
+    if stdin is not None or stdout != PIPE or stderr != PIPE:
+        raise ValueError(
+            "with tty=True stdin, stdout and stderr are the terminal, and nothing else"
+        )
 
 
 def prepare(image: str, **config: Unpack[Config]) -> Plan:

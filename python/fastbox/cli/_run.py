@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from fastbox.command import option_table, parse_run, pass_through
@@ -27,12 +28,15 @@ def main(args: list[str]) -> int:
     if command is None:
         sys.stdout.write(help_text(option_table()))
         return 0
+    if command.interactive and command.tty and not os.isatty(0):
+        print("fastbox: the input device is not a TTY", file=sys.stderr)
+        return 1  # Docker's code for it
     plan = command.prepare()
     if not command.quiet:
         for note in plan.notes:
             print(f"fastbox: note: {note}", file=sys.stderr)
     try:
-        completed = pass_through(command, plan)
+        completed = pass_through(plan)
     except ContainerTimeout as error:
         print(f"fastbox: {error}", file=sys.stderr)
         if error.completed is not None:

@@ -17,6 +17,10 @@ pub const NETWORK_PATH: Slot = Slot(31);
 pub const UPPERS: Slot = Slot(4);
 /// What becomes stdin, stdout and stderr.
 pub const STDIO: [Slot; 3] = [Slot(5), Slot(6), Slot(7)];
+/// With a terminal that is its other side; our side leaves by the socket; the id outside of its owner.
+pub const TERMINAL: Slot = STDIO[0];
+pub const TERMINAL_SOCKET: Slot = STDIO[1];
+pub const TERMINAL_OWNER: Slot = STDIO[2];
 /// Arrays for execve: arguments, environment, paths to try.
 pub const ARGV: Slot = Slot(8);
 pub const ENVP: Slot = Slot(9);

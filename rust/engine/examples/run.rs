@@ -19,6 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             stdout: Output::Pipe,
             stderr: Output::Pipe,
             name: None,
+            id_file: None,
             timed: round + 1 == rounds && rounds < 10,
         };
         let done = prepared

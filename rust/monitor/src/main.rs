@@ -3,6 +3,10 @@
 //!
 //! `fastbox-monitor watch --owner DIR --root DIR --run DIR`, started by the caller itself. It leaves the caller's
 //! session at once. Exit status of the process that was started: 0, or 2 with a line on stderr for wrong arguments.
+//!
+//! `fastbox-monitor terminal` is another, for as long as the caller's terminal is raw.
+mod terminal;
+
 use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -31,6 +35,12 @@ struct Watch {
 }
 
 fn main() -> ExitCode {
+    if std::env::args_os().skip(1).eq(["terminal"]) {
+        return match terminal::watch() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
     let Some(watch) = parse(std::env::args_os().skip(1)) else {
         eprintln!("fastbox-monitor: usage: fastbox-monitor watch --owner DIR --root DIR --run DIR");
         return ExitCode::from(2);

@@ -27,8 +27,8 @@ impl RunCommand {
     }
 
     #[getter]
-    fn timings(&self) -> bool {
-        self.0.options.timings
+    fn tty(&self) -> bool {
+        self.0.options.tty
     }
 
     fn prepare(&self, py: Python<'_>) -> PyResult<Plan> {

@@ -25,8 +25,8 @@ pub struct Container {
     pid: i32,
     /// None once it is closed. Waiting and killing share it, so that one can be done during the other.
     running: RwLock<Option<run::Container>>,
-    /// stdin, stdout, stderr.
-    pipes: [Mutex<Pipe>; 3],
+    /// stdin, stdout, stderr, terminal.
+    pipes: [Mutex<Pipe>; 4],
     exit: OnceLock<Exit>,
     completed: Mutex<Option<Py<Completed>>>,
     notes: Vec<String>,
@@ -38,6 +38,7 @@ impl Container {
             container.take_stdin(),
             container.take_stdout(),
             container.take_stderr(),
+            container.take_terminal(),
         ];
         Container {
             id: container.id().to_owned(),
@@ -93,7 +94,7 @@ impl Container {
 impl Container {
     /// The descriptor of a pipe, which is the caller's from now on; None where there is none to take.
     fn take(&self, py: Python<'_>, stream: &str) -> PyResult<Option<i32>> {
-        let names = ["stdin", "stdout", "stderr"];
+        let names = ["stdin", "stdout", "stderr", "terminal"];
         let place = names.iter().position(|name| *name == stream);
         let place = place.ok_or_else(|| PyValueError::new_err(stream.to_owned()))?;
         let taken = py.detach(|| lock(&self.pipes[place]).take());
@@ -124,11 +125,11 @@ impl Container {
         let Some(exit) = exit else {
             return Ok(None);
         };
-        let [stdout, stderr] = log::detach(py, || {
-            [1, 2].map(|place| lock(&self.pipes[place]).collected())
+        let [stdout, stderr, terminal] = log::detach(py, || {
+            [1, 2, 3].map(|place| lock(&self.pipes[place]).collected())
         });
         let captured = Captured {
-            stdout: stdout?,
+            stdout: stdout?.or(terminal?),
             stderr: stderr?,
             truncated: false,
         };

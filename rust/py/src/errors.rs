@@ -43,6 +43,8 @@ fn class(error: &EngineError) -> &'static str {
         | EngineError::Platform { .. }
         | EngineError::Strict { .. }
         | EngineError::NulByte { .. }
+        | EngineError::IdFileExists { .. }
+        | EngineError::WaitingTerminal
         | EngineError::State(StateError::InvalidName { .. }) => "SpecError",
         EngineError::State(StateError::NameConflict { .. }) => "Conflict",
         EngineError::Image(error) => class_of_image(error),

@@ -5,6 +5,9 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::thread::JoinHandle;
 
+/// errno(3).
+const EIO: i32 = 5;
+
 /// Where it is.
 pub enum Pipe {
     /// Python has it, or there is none.
@@ -38,7 +41,12 @@ impl Pipe {
         if let Some(fd) = self.take() {
             let read = move || {
                 let mut content = Vec::new();
-                File::from(fd).read_to_end(&mut content).map(|_| content)
+                match File::from(fd).read_to_end(&mut content) {
+                    // The end of a terminal.
+                    Err(error) if error.raw_os_error() == Some(EIO) => {}
+                    read => drop(read?),
+                }
+                Ok(content)
             };
             *self = Pipe::Collecting(std::thread::spawn(read));
         }

@@ -1,12 +1,12 @@
 //! Plans, and the runs they make.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fastbox_engine::image::Image;
-use fastbox_engine::options::{Checked, Options};
-use fastbox_engine::run::{self, Communicated, Prepared, Pump, Request};
+use fastbox_engine::options::{Attach, Checked, Options};
+use fastbox_engine::run::{self, Communicated, IdFile, Prepared, Pump, Request};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
@@ -21,6 +21,7 @@ pub struct Plan {
     #[pyo3(get)]
     pub image: String,
     prepared: Arc<Prepared>,
+    id_file: Mutex<Option<IdFile>>,
     // Where the plan is shared: what keeps the image from being removed meanwhile.
     _held: Option<Image>,
 }
@@ -51,6 +52,7 @@ pub fn prepare(
     Ok(Plan {
         image,
         prepared,
+        id_file: Mutex::default(),
         _held: held,
     })
 }
@@ -62,11 +64,18 @@ impl Plan {
         options: Checked,
         command: Vec<String>,
     ) -> PyResult<Plan> {
-        let prepared = log::detach(py, || run::engine()?.prepare(&image, options, &command));
-        let prepared = prepared.map_err(|error| errors::engine(py, error))?;
+        let made = log::detach(py, || {
+            // Before anything else, as with Docker: the path may belong to a container that runs.
+            let path = options.cidfile.as_ref().map(|file| file.0.as_ref());
+            let id_file = path.map(IdFile::create).transpose()?;
+            let prepared = run::engine()?.prepare(&image, options, &command)?;
+            Ok((prepared, id_file))
+        });
+        let (prepared, id_file) = made.map_err(|error| errors::engine(py, error))?;
         Ok(Plan {
             image,
             prepared,
+            id_file: Mutex::new(id_file),
             _held: None,
         })
     }
@@ -98,6 +107,12 @@ pub fn options(
 
 #[pymethods]
 impl Plan {
+    /// Whether its programs have a terminal.
+    #[getter]
+    fn tty(&self) -> bool {
+        self.prepared.options().tty
+    }
+
     #[getter]
     fn notes(&self) -> Vec<String> {
         self.prepared.notes()
@@ -131,6 +146,7 @@ impl Plan {
             stdout: streams::output(stdout)?,
             stderr: streams::output(stderr)?,
             name: options.name.as_ref().map(|name| name.0.clone()),
+            id_file: None,
             timed: timings,
         };
         let (timeout, most) = (options.timeout, limit(options));
@@ -166,6 +182,7 @@ impl Plan {
             stdout: streams::output(stdout)?,
             stderr: streams::output(stderr)?,
             name: options.name.as_ref().map(|name| name.0.clone()),
+            id_file: None,
             timed: timings,
         };
         Ok(Container::new(
@@ -174,24 +191,25 @@ impl Plan {
         ))
     }
 
-    /// Runs the command the Plan was prepared with on the process's own streams, proxying signals.
-    fn pump<'py>(
-        &self,
-        py: Python<'py>,
-        interactive: bool,
-        timings: bool,
-    ) -> PyResult<Bound<'py, Completed>> {
+    /// Runs the command the Plan was prepared with on the process's own streams, as the Plan's options say.
+    fn pump<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Completed>> {
         let options = self.prepared.options();
+        let output = |stream| match options.attached(stream) {
+            true => run::Output::Pipe,
+            false => run::Output::Null,
+        };
+        let id_file = self.id_file.lock();
         let request = Request {
             args: Vec::new(),
-            stdin: match interactive {
+            stdin: match options.interactive {
                 true => run::Input::Pipe,
                 false => run::Input::Null,
             },
-            stdout: run::Output::Pipe,
-            stderr: run::Output::Pipe,
+            stdout: output(Attach::Stdout),
+            stderr: output(Attach::Stderr),
             name: options.name.as_ref().map(|name| name.0.clone()),
-            timed: timings,
+            id_file: id_file.unwrap_or_else(PoisonError::into_inner).take(),
+            timed: options.timings,
         };
         let (timeout, max_output) = (options.timeout, limit(options));
         let mut container = self.launch(py, request)?;
@@ -201,10 +219,13 @@ impl Plan {
             let pump = Pump {
                 timeout,
                 max_output,
-                signals: true,
+                signals: options.sig_proxy.0,
+                detach_keys: &options.detach_keys().0,
             };
-            let stdin = interactive.then(|| stdin.as_fd());
-            let result = container.pump(stdin, stdout.as_fd(), stderr.as_fd(), pump);
+            let stdin = options.interactive.then(|| stdin.as_fd());
+            let stdout = options.attached(Attach::Stdout).then(|| stdout.as_fd());
+            let stderr = options.attached(Attach::Stderr).then(|| stderr.as_fd());
+            let result = container.pump(stdin, stdout, stderr, pump);
             drop(container);
             result
         });

@@ -6,7 +6,7 @@ use nix::sys::socket::{
     sendmsg, socketpair,
 };
 use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// How many fds one message can carry (SCM_MAX_FD).
 pub const MAX_FDS: usize = 253;
@@ -92,6 +92,12 @@ impl Channel {
                 }
             }
         }
+    }
+}
+
+impl AsFd for Channel {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

@@ -21,16 +21,26 @@ pub fn detach() -> Result<bool, Errno> {
     if let ForkResult::Parent { .. } = unsafe { fork() }? {
         return Ok(true);
     }
-    setsid()?;
-    chdir("/")?;
-    // SAFETY: descriptors from 3 on were all inherited, not opened here, as the function's contract says, so
-    // no owner of one is left in this process.
-    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) })?;
+    leave()?;
     let null = nix::fcntl::open("/dev/null", nix::fcntl::OFlag::O_RDWR, Mode::empty())?;
     dup2_stdin(null.as_fd())?;
     dup2_stdout(null.as_fd())?;
     dup2_stderr(null.as_fd())?;
     Ok(false)
+}
+
+/// Makes this process, which must not be the leader of a process group, the leader of a new session, with `/` as
+/// working directory and no descriptor but its standard streams. So it is to be called before any is opened.
+///
+/// # Errors
+/// Those of setsid(2) and chdir(2).
+pub fn leave() -> Result<(), Errno> {
+    setsid()?;
+    chdir("/")?;
+    // SAFETY: descriptors from 3 on were all inherited, not opened here, as the function's contract says, so
+    // no owner of one is left in this process.
+    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) })?;
+    Ok(())
 }
 
 fn errno(error: std::io::Error) -> Errno {

@@ -38,3 +38,5 @@ pub mod pidfd;
 pub mod random;
 #[cfg(feature = "std")]
 pub mod steps;
+#[cfg(feature = "std")]
+pub mod terminal;

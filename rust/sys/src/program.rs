@@ -52,6 +52,8 @@ pub mod op {
     pub const CLOSE: u32 = 0x8000_0005;
     /// Wait at the gate whose state is at address args[0] (crate::gate): 1 is through, a negative errno an error.
     pub const WAIT: u32 = 0x8000_0006;
+    /// Send a byte and the fd args[1] over the socket args[0] (unix(7), SCM_RIGHTS).
+    pub const SEND_FD: u32 = 0x8000_0007;
 }
 
 /// One step: a system call with its arguments, or an [`op`].
@@ -251,6 +253,22 @@ unsafe fn special(op: u32, a: [u64; 6]) -> isize {
                         closed => call(nr::FUTEX, [a[0], 0, closed as u64, 0, 0, 0]),
                     };
                 }
+            }
+            op::SEND_FD => {
+                // struct cmsghdr of 20 bytes, SOL_SOCKET = 1 and SCM_RIGHTS = 1; struct msghdr without a name.
+                let control = [20u64, 1 | 1 << 32, a[1] & 0xffff_ffff];
+                let byte = [0u64];
+                let parts = [byte.as_ptr() as u64, 1];
+                let message = [
+                    0,
+                    0,
+                    parts.as_ptr() as u64,
+                    1,
+                    control.as_ptr() as u64,
+                    size_of_val(&control) as u64,
+                    0,
+                ];
+                call(nr::SENDMSG, [a[0], message.as_ptr() as u64, 0, 0, 0, 0])
             }
             op::EXIT => loop {
                 call(nr::EXIT, [a[0], 0, 0, 0, 0, 0]);

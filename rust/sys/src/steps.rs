@@ -334,6 +334,53 @@ impl Builder {
         )
     }
 
+    /// fchown(2) of the owner alone, to the id in a slot.
+    pub fn chown_fd_to(&mut self, fd: Slot, owner: Slot) -> &mut Self {
+        self.call(nr::FCHOWN, [fd.into(), owner.into(), u32::MAX.into()])
+    }
+
+    /// Makes the other side of the pseudo terminal whose master is open in `master`, unlocked (ioctl_tty(2),
+    /// TIOCSPTLCK and TIOCGPTPEER): no path is followed to it.
+    pub fn open_slave(&mut self, master: Slot, out: Slot) -> &mut Self {
+        const TIOCSPTLCK: u64 = 0x4004_5431;
+        const TIOCGPTPEER: u64 = 0x5441;
+        const O_RDWR_NOCTTY_CLOEXEC: u64 = 0o2 | 0o400 | 0o2000000;
+        let unlocked = Arg::Bytes(vec![0; 4]);
+        self.opens(out);
+        self.call(nr::IOCTL, [master.into(), TIOCSPTLCK.into(), unlocked])
+            .call_into(
+                out,
+                nr::IOCTL,
+                [
+                    master.into(),
+                    TIOCGPTPEER.into(),
+                    O_RDWR_NOCTTY_CLOEXEC.into(),
+                ],
+            )
+    }
+
+    /// The size of a terminal in rows and columns (ioctl_tty(2), TIOCSWINSZ).
+    pub fn terminal_size(&mut self, terminal: Slot, rows: u16, columns: u16) -> &mut Self {
+        const TIOCSWINSZ: u64 = 0x5414;
+        let size = [rows, columns, 0, 0];
+        let size = size.iter().flat_map(|v| v.to_ne_bytes()).collect();
+        self.call(
+            nr::IOCTL,
+            [terminal.into(), TIOCSWINSZ.into(), Arg::Bytes(size)],
+        )
+    }
+
+    /// Makes a terminal the controlling one of this process's new session (ioctl_tty(2), TIOCSCTTY).
+    pub fn controlling_terminal(&mut self, terminal: Slot) -> &mut Self {
+        const TIOCSCTTY: u64 = 0x540e;
+        self.call(nr::IOCTL, [terminal.into(), TIOCSCTTY.into(), 0.into()])
+    }
+
+    /// Hands an open file to whoever reads the other end of a socket ([`crate::channel::Channel`]).
+    pub fn send_fd(&mut self, socket: Slot, fd: Slot) -> &mut Self {
+        self.call(op::SEND_FD, [socket.into(), fd.into()])
+    }
+
     /// fchdir(2).
     pub fn fchdir(&mut self, fd: Slot) -> &mut Self {
         self.call(nr::FCHDIR, [fd.into()])

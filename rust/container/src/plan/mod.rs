@@ -9,6 +9,7 @@ mod owned;
 mod parameters;
 mod process;
 mod rootfs;
+mod terminal;
 
 use crate::cgroup::{Driver, Limits, OwnerGroup, Parent};
 use crate::error::PlanError;
@@ -105,6 +106,8 @@ pub struct Plan {
     pub(crate) hostname: Option<String>,
     /// Nodes in /dev beside those of all; where there are some it is made for each launch.
     pub(crate) devices: Vec<Device>,
+    /// The program's streams are a terminal of the container's.
+    pub(crate) terminal: bool,
     /// Slots that take an id inside, as decimal text of the id outside.
     pub(crate) id_texts: Vec<(Slot, u32)>,
 }
@@ -117,6 +120,7 @@ struct Compiler<'a> {
     binds: Vec<Bind>,
     id_texts: Vec<(Slot, u32)>,
     prepared: Option<early::Prepared>,
+    has_terminal: bool,
     unified_cgroups: bool,
     /// Version 1: the controllers of each hierarchy with limits of this container's.
     cgroup_hierarchies: Vec<Vec<&'static str>>,
@@ -208,6 +212,7 @@ impl Plan {
             binds: Vec::new(),
             id_texts: Vec::new(),
             prepared: None,
+            has_terminal: false,
             unified_cgroups: driver.kind() == crate::cgroup::Kind::V2,
             cgroup_hierarchies: driver.limited_hierarchies(&limits),
             host_cgroups: None,
@@ -256,6 +261,7 @@ impl Plan {
             compiler.hide(&linux, in_sysfs)?;
         }
         compiler.own_parameters(&linux);
+        compiler.only_made_terminal()?;
         compiler.leave_stage();
         let parked = compiler.become_process(&process, linux.seccomp().as_ref(), own_uts)?;
         Ok(Plan {
@@ -277,6 +283,7 @@ impl Plan {
             process,
             hostname: spec.hostname().clone(),
             devices: devices::read(spec)?,
+            terminal: compiler.has_terminal,
             id_texts: compiler.id_texts,
         })
     }
@@ -336,6 +343,11 @@ impl Plan {
     pub(crate) fn user(&self, base: u32) -> Option<(u32, u32)> {
         let outside = (base + self.process.uid, base + self.process.gid);
         (!matches!(self.userns, Userns::Owned { .. })).then_some(outside)
+    }
+
+    /// Whether the program's streams are a terminal.
+    pub fn has_terminal(&self) -> bool {
+        self.terminal
     }
 
     /// Whether the stub executes the program: as init, and wherever somebody inside has the caller's ids.

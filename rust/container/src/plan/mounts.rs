@@ -1,7 +1,7 @@
 //! What is mounted in the root, in the document's order, and what is hidden afterwards.
 
 use super::options::Options;
-use super::{Compiler, Userns};
+use super::{Compiler, Userns, terminal};
 use crate::error::PlanError;
 use crate::slots;
 use fastbox_sys::builder::{Arg, Slot};
@@ -132,8 +132,11 @@ impl Compiler<'_> {
         let mount = self.child.slot();
         self.child
             .filesystem("devpts", &list, options.attributes, mount)
-            .attach(mount, target)
-            .reuse_slots(mount);
+            .attach(mount, target);
+        if target == terminal::PTS && terminal::wanted(self.spec) {
+            self.terminal(mount);
+        }
+        self.child.reuse_slots(mount);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 //! that the user namespace owns and that begins as a copy of the host's.
 
 use super::rootfs::upper;
-use super::{Compiler, Process, Userns};
+use super::{Compiler, Process, Userns, terminal};
 use crate::error::PlanError;
 use crate::slots;
 use fastbox_sys::builder::Arg;
@@ -132,6 +132,7 @@ impl Compiler<'_> {
 
     /// /dev with copies of the host's nodes.
     pub(super) fn owned_dev(&mut self) {
+        let console = terminal::wanted(self.spec);
         let b = &mut self.child;
         let (dev, file) = (b.slot(), b.slot());
         let options = [("mode", Arg::from("0755")), ("size", Arg::from("64k"))];
@@ -139,6 +140,9 @@ impl Compiler<'_> {
         for (name, node) in NODES.iter().zip(slots::NODES) {
             b.open(Some(dev), *name, O_CREAT, file).close(file);
             b.attach(node, format!("/dev/{name}").as_str()).close(node);
+        }
+        if console {
+            b.open(Some(dev), "console", O_CREAT, file).close(file);
         }
         for name in DEV_DIRECTORIES {
             b.mkdir(dev, name, 0o755);

@@ -106,6 +106,7 @@ impl Compiler<'_> {
             (code, filter.flags)
         });
         let late = self.choices.userns == Userns::Late;
+        let stdio = self.stdio();
         let b = &mut self.child;
         if own_hostname {
             b.label("set hostname", "")
@@ -134,7 +135,7 @@ impl Compiler<'_> {
         b.label("drop capabilities", "bounding set")
             .keep_bounding(keep);
         b.label("stdio", "");
-        for (number, slot) in (0..).zip(slots::STDIO) {
+        for (number, slot) in (0..).zip(stdio) {
             b.dup(slot, number);
         }
         b.close_on_exec(3).reset_signals();

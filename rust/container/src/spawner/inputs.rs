@@ -1,7 +1,7 @@
 //! What one launch puts into its slots.
 
 use super::start::{Start, arguments, step, text};
-use super::{Request, Stream};
+use super::{Ends, Request, Stream};
 use crate::cgroup::Join;
 use crate::error::ContainerError;
 use crate::plan::{Bind, Plan, Process, Userns};
@@ -60,6 +60,9 @@ impl Start<'_> {
             self.base
         };
         launch.value(slots::ROOT_ID, seen.into());
+        if plan.terminal {
+            launch.value(slots::TERMINAL_OWNER, (seen + plan.process.uid).into());
+        }
         for (slot, id) in &plan.id_texts {
             launch.string(*slot, text(&(seen + id).to_string()));
         }
@@ -118,9 +121,12 @@ impl Start<'_> {
         &self,
         request: &Request,
         plan: &Plan,
-    ) -> Result<(Vec<OwnedFd>, Vec<OwnedFd>, [bool; 3]), ContainerError> {
+    ) -> Result<(Vec<OwnedFd>, Vec<OwnedFd>, Ends), ContainerError> {
         let failed = ContainerError::spawner;
-        let (mut theirs, mut ours, mut pipes) = (Vec::new(), Vec::new(), [false; 3]);
+        let (mut theirs, mut ours, mut pipes) = (Vec::new(), Vec::new(), [false; 4]);
+        if plan.terminal {
+            return Ok((theirs, ours, pipes));
+        }
         for (index, stream) in request.streams.iter().enumerate() {
             let copy = |fd: &OwnedFd| {
                 fd.try_clone()

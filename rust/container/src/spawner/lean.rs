@@ -57,8 +57,9 @@ pub(super) fn enter(
 }
 
 /// The /dev that every container gets a copy of: Docker's nodes and links, read-only, empty mount points. For one with
-/// `more` devices it is its own, and they belong to its ids, counted from `base`.
-pub(super) fn dev(more: &[Device], base: u32) -> Result<OwnedFd, ContainerError> {
+/// `more` devices, which belong to its ids, counted from `base`, or with a terminal, which has its place at `console`,
+/// it is its own.
+pub(super) fn dev(more: &[Device], base: u32, console: bool) -> Result<OwnedFd, ContainerError> {
     let failed = ContainerError::spawner;
     let dev = mount::filesystem("tmpfs", &[("mode", "0755"), ("size", "64k")], 0)
         .map_err(failed("make /dev"))?;
@@ -80,6 +81,12 @@ pub(super) fn dev(more: &[Device], base: u32) -> Result<OwnedFd, ContainerError>
     }
     for (name, target) in DEV_LINKS {
         symlinkat(target, &dev, name).map_err(failed("make a link in /dev"))?;
+    }
+    if console {
+        match mknodat(&dev, "console", SFlag::S_IFREG, Mode::empty(), 0) {
+            Ok(()) | Err(Errno::EEXIST) => {}
+            Err(errno) => return Err(failed("make a file in /dev")(errno)),
+        }
     }
     mount::set_attributes(
         &dev,

@@ -13,6 +13,7 @@ mod namespaces;
 mod network;
 mod owned;
 mod start;
+mod terminal;
 mod timing;
 mod worker;
 
@@ -69,7 +70,7 @@ pub struct Request {
     pub id: String,
     /// The program and its arguments; the plan's where empty.
     pub args: Vec<String>,
-    /// Standard input, output, error.
+    /// Standard input, output, error; of no matter where the plan has a terminal.
     pub streams: [Stream; 3],
     /// The container's place in the journal.
     pub slot: JournalSlot,
@@ -93,6 +94,8 @@ pub struct Started {
     pub streams: [Option<OwnedFd>; 3],
     /// The way to the stub, where it waits.
     pub stub: Option<OwnedFd>,
+    /// The caller's side of the terminal, for a plan that has one.
+    pub terminal: Option<OwnedFd>,
     /// Step, target and nanoseconds.
     pub timings: Vec<(&'static str, String, u64)>,
     /// What is to be cleared away once it has ended.
@@ -129,10 +132,13 @@ enum Job {
     Warmed(Result<(), ContainerError>),
 }
 
+/// Which of the caller's ends there are: of the pipes to stdin, stdout and stderr, of the terminal.
+type Ends = [bool; 4];
+
 /// The answer to a launch, but for its fds.
 struct Launched {
     pid: i32,
-    pipes: [bool; 3],
+    ends: Ends,
     timings: Vec<(&'static str, String, u64)>,
     remains: Remains,
 }
@@ -327,13 +333,15 @@ impl Spawner {
         let pidfd = fds
             .next()
             .ok_or_else(|| ContainerError::spawner("receive the pidfd")(Errno::EMFILE))?;
-        let streams = launched
-            .pipes
-            .map(|piped| if piped { fds.next() } else { None });
+        let ends = launched
+            .ends
+            .map(|came| if came { fds.next() } else { None });
+        let [stdin, stdout, stderr, terminal] = ends;
         Ok(Started {
             pid: launched.pid,
             pidfd,
-            streams,
+            streams: [stdin, stdout, stderr],
+            terminal,
             stub: fds.next(),
             timings: launched.timings,
             remains: launched.remains,

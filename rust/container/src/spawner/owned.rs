@@ -2,7 +2,7 @@
 //! process, in which 0 is the user; the containers' own threads make all else inside it.
 
 use super::start::Start;
-use super::{Inside, Request, namespaces};
+use super::{Ends, Inside, Request, namespaces};
 use crate::error::ContainerError;
 use crate::slots;
 use fastbox_sys::launch::{Launch, Stack};
@@ -145,7 +145,7 @@ impl Start<'_> {
     pub(super) fn start_owned(
         &mut self,
         request: &Request,
-    ) -> Result<(i32, Vec<OwnedFd>, [bool; 3]), ContainerError> {
+    ) -> Result<(i32, Vec<OwnedFd>, Ends), ContainerError> {
         let inside = &self.shared.inside;
         let plan = Arc::clone(self.plan);
         let mut launch = Launch::new();
@@ -158,20 +158,17 @@ impl Start<'_> {
         launch.fd(slots::PROC, inside.proc.as_fd());
         self.strings(&mut launch, request, &plan);
         let into = self.groups(&mut launch, request, &plan)?;
-        let (theirs, ours, pipes) = self.streams(request, &plan)?;
+        let (theirs, ours, ends) = self.streams(request, &plan)?;
         for (index, fd) in theirs.iter().enumerate() {
             launch.fd(slots::STDIO[index], fd.as_fd());
-            if pipes[index] {
+            if ends[index] {
                 launch.fd(slots::PIPES[index], fd.as_fd());
             }
         }
         launch.clone_again(slots::INNER, plan.namespaces);
         launch.pause_at(request.pause_at);
-        let (child, stub) = self.spawn(&mut launch, request, 0, into)?;
-        let mut fds = vec![child.pidfd];
-        fds.extend(ours);
-        fds.extend(stub);
-        Ok((child.pid, fds, pipes))
+        let spawned = self.spawn(&mut launch, request, 0, into)?;
+        Ok(spawned.answer(ours, ends))
     }
 }
 

@@ -1,7 +1,10 @@
 //! One start: from a request to a running container.
 
+use super::terminal::Terminal;
 use super::timing::monotonic;
-use super::{Launched, Range, Remains, Request, Shared, janitor, lean, lock, namespaces, network};
+use super::{
+    Ends, Launched, Range, Remains, Request, Shared, janitor, lean, lock, namespaces, network,
+};
 use crate::error::ContainerError;
 use crate::plan::{Plan, Userns};
 use crate::slots;
@@ -42,12 +45,12 @@ impl Start<'_> {
         let result = self.make(&request, fresh, &mut opened);
         remains.slot = Some(request.slot);
         match result {
-            Ok((pid, fds, pipes)) => {
+            Ok((pid, fds, ends)) => {
                 let timings = std::mem::take(&mut self.timings);
                 Ok((
                     Launched {
                         pid,
-                        pipes,
+                        ends,
                         timings,
                         remains,
                     },
@@ -67,7 +70,7 @@ impl Start<'_> {
         request: &Request,
         fresh: bool,
         opened: &mut Vec<OwnedFd>,
-    ) -> Result<(i32, Vec<OwnedFd>, [bool; 3]), ContainerError> {
+    ) -> Result<(i32, Vec<OwnedFd>, Ends), ContainerError> {
         let shared = self.shared;
         let mut layers = Vec::new();
         if fresh || !shared.inside.features.detached_layers {
@@ -150,7 +153,7 @@ impl Start<'_> {
         layers: Vec<OwnedFd>,
         binds: Vec<OwnedFd>,
         network: Option<network::Pending>,
-    ) -> Result<(i32, Vec<OwnedFd>, [bool; 3]), ContainerError> {
+    ) -> Result<(i32, Vec<OwnedFd>, Ends), ContainerError> {
         let shared = self.shared;
         let inside = &shared.inside;
         let plan = Arc::clone(self.plan);
@@ -189,12 +192,13 @@ impl Start<'_> {
             launch.fd(slots::USERNS, userns.as_fd());
         }
         let _merged = self.binds(&mut launch, &binds, &plan, range.userns.as_deref())?;
-        let dev = if plan.devices.is_empty() {
+        let dev = if plan.devices.is_empty() && !plan.terminal {
             mount::clone_fd(&inside.dev, false).map_err(step("prepare", Path::new("/dev")))?
         } else {
             // Mapped, they are nobody's without.
             let mapped = inside.features.idmapped_tmpfs && range.userns.is_some();
-            lean::dev(&plan.devices, if mapped { 0 } else { self.base })?
+            let base = if mapped { 0 } else { self.base };
+            lean::dev(&plan.devices, base, plan.terminal)?
         };
         if let Some(userns) = range
             .userns
@@ -223,7 +227,7 @@ impl Start<'_> {
             self.hold(&request.id, memory);
         }
 
-        let (theirs, ours, pipes) = self.streams(request, &plan)?;
+        let (theirs, ours, ends) = self.streams(request, &plan)?;
         for (slot, fd) in slots::STDIO.iter().zip(&theirs) {
             launch.fd(*slot, fd.as_fd());
         }
@@ -250,11 +254,7 @@ impl Start<'_> {
         if plan.userns.own_range() {
             lock(&inside.kept).insert((plan.id, self.base), range);
         }
-        let (child, stub) = child?;
-        let mut fds = vec![child.pidfd];
-        fds.extend(ours);
-        fds.extend(stub);
-        Ok((child.pid, fds, pipes))
+        Ok(child?.answer(ours, ends))
     }
 
     /// Leaves an fd to the janitor: to unmount takes a grace period of RCU (namespace_unlock in the kernel).
@@ -270,9 +270,13 @@ impl Start<'_> {
         request: &Request,
         namespaces: u64,
         group: Option<OwnedFd>,
-    ) -> Result<(Child, Option<OwnedFd>), ContainerError> {
+    ) -> Result<Spawned, ContainerError> {
         let inside = &self.shared.inside;
         let plan = Arc::clone(self.plan);
+        let terminal = plan
+            .terminal
+            .then(|| Terminal::expect(launch))
+            .transpose()?;
         let by_stub = self.by_stub(launch, request, &plan)?;
         let program = if request.parked {
             &plan.parked
@@ -307,7 +311,38 @@ impl Start<'_> {
         ) {
             self.hold(&request.id, mounts);
         }
-        Ok((child, stub))
+        match terminal.map(Terminal::receive).transpose() {
+            Ok(terminal) => Ok(Spawned {
+                child,
+                terminal,
+                stub,
+            }),
+            Err(error) => {
+                child.end();
+                Err(error)
+            }
+        }
+    }
+}
+
+/// A child that runs its program or waits in the stub.
+pub(super) struct Spawned {
+    child: Child,
+    /// Our side of its terminal.
+    terminal: Option<OwnedFd>,
+    /// The way to the stub.
+    stub: Option<OwnedFd>,
+}
+
+impl Spawned {
+    /// Its pid, and what goes to the caller: pidfd, the ends of the pipes, terminal, stub.
+    pub(super) fn answer(self, ours: Vec<OwnedFd>, mut ends: Ends) -> (i32, Vec<OwnedFd>, Ends) {
+        ends[3] = self.terminal.is_some();
+        let mut fds = vec![self.child.pidfd];
+        fds.extend(ours);
+        fds.extend(self.terminal);
+        fds.extend(self.stub);
+        (self.child.pid, fds, ends)
     }
 }
 

@@ -89,7 +89,7 @@ fn settle_in(
     let dev = if user {
         nix::fcntl::open("/dev", directory, Mode::empty()).map_err(failed("open /dev"))?
     } else {
-        lean::dev(&[], 0)?
+        lean::dev(&[], 0, false)?
     };
     let null = openat(
         &dev,

@@ -25,3 +25,19 @@ pub const ETC: &str = "io.fastbox.etc";
 
 /// `true`: the container's first process is an init of the engine's, which starts the program; absent: the program.
 pub const INIT: &str = "io.fastbox.init";
+
+/// Labels, the image's and the user's: a JSON object. Apart from the annotations, because a name in them means
+/// something to a runtime.
+pub const LABELS: &str = "io.fastbox.labels";
+
+/// The image's health check as the user's options change it: a JSON object with the fields of Docker's image config.
+pub const HEALTHCHECK: &str = "io.fastbox.healthcheck";
+
+/// Seconds from the stop signal to SIGKILL, decimal; -1 is no limit; absent: 10.
+pub const STOP_TIMEOUT: &str = "io.fastbox.stop-timeout";
+
+/// The signal that asks the program to end, by name or number; absent: SIGTERM (OCI image-spec, conversion.md).
+pub const STOP_SIGNAL: &str = "org.opencontainers.image.stopSignal";
+
+/// Ports that the program listens on, as `80/tcp`, separated by commas (OCI image-spec, conversion.md).
+pub const EXPOSED_PORTS: &str = "org.opencontainers.image.exposedPorts";

@@ -5,16 +5,18 @@ use crate::options::EnvVar;
 /// Docker's PATH where the image has none.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// PATH, HOSTNAME if it is known, the image's variables, the user's; a later one takes the place of
+/// PATH, HOSTNAME if it is known, TERM with a terminal, the image's variables, the user's; a later one takes the place of
 /// an earlier one, one without a value removes it. At last HOME, where it is missing or empty.
 pub(super) fn environment(
     image: &[String],
     user: &[EnvVar],
     hostname: Option<&str>,
+    terminal: bool,
     home: &str,
 ) -> Vec<String> {
     let mut all: Vec<(&str, &str)> = vec![("PATH", PATH)];
     all.extend(hostname.map(|name| ("HOSTNAME", name)));
+    all.extend(terminal.then_some(("TERM", "xterm")));
     for entry in image {
         let (name, value) = match entry.split_once('=') {
             Some((name, value)) => (name, Some(value)),

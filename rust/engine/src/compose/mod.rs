@@ -10,6 +10,7 @@ mod error;
 pub mod etc;
 pub mod host;
 mod linux;
+mod metadata;
 mod mounts;
 mod passwd;
 mod process;
@@ -57,6 +58,8 @@ pub struct Host {
     pub hostname: String,
     /// The caller's directory, absolute: relative sources start there.
     pub directory: PathBuf,
+    /// Rows and columns of the caller's terminal, for a container that gets one.
+    pub terminal: Option<(u16, u16)>,
     /// CPUs that the caller may run on.
     pub cpus: u64,
     /// Processors that the machine can have, whether on or off: each has a directory to mask.
@@ -109,6 +112,7 @@ impl Host {
         Ok(Host {
             hostname: names.nodename().to_string_lossy().into_owned(),
             directory,
+            terminal: None,
             cpus: (0..nix::sched::CpuSet::count())
                 .filter(|cpu| affinity.is_set(*cpu) == Ok(true))
                 .count() as u64,
@@ -226,7 +230,7 @@ fn annotations(
     image: &ImageView,
     hostname_from_id: bool,
 ) -> HashMap<String, String> {
-    let mut all = HashMap::new();
+    let mut all = metadata::annotations(options, image);
     let mut put = |key: &str, value: String| all.insert(key.to_owned(), value);
     put(annotation::USERNS, userns(options).as_str().to_owned());
     put(

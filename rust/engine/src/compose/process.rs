@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use fastbox_container::security::caps::CapSet;
 use oci_spec::runtime::{
-    Capabilities, LinuxCapabilities, PosixRlimit, PosixRlimitBuilder, PosixRlimitType, Process,
-    User,
+    Box, BoxBuilder, Capabilities, LinuxCapabilities, PosixRlimit, PosixRlimitBuilder,
+    PosixRlimitType, Process, User,
 };
 
 use super::passwd::Identity;
 use super::{Host, ImageView, SpecError, environment};
-use crate::options::{Checked, clean_path};
+use crate::options::{Checked, Entrypoint, clean_path};
 
 /// Open files: a soft limit that programs with select(2) and those that close all can bear, a hard
 /// one for servers; both at most the caller's own hard limit.
@@ -51,12 +51,14 @@ pub(super) fn process(
 
     let mut process = Process::default();
     process
-        .set_terminal(Some(false))
-        .set_args(Some(args(command, image)?))
+        .set_terminal(Some(options.tty))
+        .set_console_size(host.terminal.filter(|_| options.tty).map(size))
+        .set_args(Some(args(options, command, image)?))
         .set_env(Some(environment::environment(
             image_env,
             &options.env,
             hostname,
+            options.tty,
             &identity.home,
         )))
         .set_cwd(workdir(options, image)?)
@@ -69,12 +71,24 @@ pub(super) fn process(
     Ok(process)
 }
 
-/// The entrypoint, then the command given or else the image's.
-fn args(command: &[String], image: &ImageView) -> Result<Vec<String>, SpecError> {
+fn size((rows, columns): (u16, u16)) -> Box {
+    let size = BoxBuilder::default().height(rows).width(columns).build();
+    size.expect("every field is set")
+}
+
+/// The entrypoint, then the command given or else the image's. An entrypoint that is given stands for the image's
+/// command as well.
+fn args(
+    options: &Checked,
+    command: &[String],
+    image: &ImageView,
+) -> Result<Vec<String>, SpecError> {
     let part = |list: &'_ Option<Vec<String>>| list.clone().unwrap_or_default();
-    let (mut args, default) = match image.config {
-        Some(config) => (part(config.entrypoint()), part(config.cmd())),
-        None => (Vec::new(), Vec::new()),
+    let (mut args, default) = match (&options.entrypoint, image.config) {
+        (Some(Entrypoint(program)), _) if program.is_empty() => (Vec::new(), Vec::new()),
+        (Some(Entrypoint(program)), _) => (vec![program.clone()], Vec::new()),
+        (None, Some(config)) => (part(config.entrypoint()), part(config.cmd())),
+        (None, None) => (Vec::new(), Vec::new()),
     };
     without_zero(&args, "entrypoint")?;
     without_zero(&default, "command")?;

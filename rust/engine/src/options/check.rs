@@ -1,10 +1,12 @@
 //! Options looked at together: contradictions, and what the preset fills in.
 
 use std::ops::Deref;
+use std::time::Duration;
 
 use super::{
-    Bind, CgroupNamespace, IpcMode, MountFlag, Network, OptionError, Options, PidMode, Preset,
-    SeccompChoice, SecurityOpt, Size, StorageOpt, SwapSize, Tmpfs, UserNamespace, UtsMode,
+    Attach, Bind, CgroupNamespace, DetachKeys, IpcMode, MountFlag, Network, OptionError, Options,
+    PidMode, Preset, SeccompChoice, SecurityOpt, Size, StorageOpt, SwapSize, Tmpfs, UserNamespace,
+    UtsMode,
 };
 
 /// The limits that the preset `untrusted` sets where none were given.
@@ -99,6 +101,16 @@ impl Checked {
         self.0.shares_ids()
     }
 
+    /// Whether the caller's stream is passed on: each, unless `--attach` names others.
+    pub fn attached(&self, stream: Attach) -> bool {
+        self.0.attach.is_empty() || self.0.attach.contains(&stream)
+    }
+
+    /// The keys kept for detaching.
+    pub fn detach_keys(&self) -> DetachKeys {
+        self.0.detach_keys.clone().unwrap_or_default()
+    }
+
     /// The most bytes the root file system may take; `None` is no limit.
     pub fn storage_size(&self) -> Option<u64> {
         self.0
@@ -117,6 +129,10 @@ impl Options {
     pub fn check(mut self) -> Result<Checked, OptionError> {
         self.distinct_mounts()?;
         self.fitting_limits()?;
+        self.kept_in_range()?;
+        if self.attach == [Attach::Stdin] {
+            return Err(OptionError::AttachAlone);
+        }
         if self.preset == Some(Preset::Untrusted) {
             self.keeps_untrusted()?;
             self.pids_limit.get_or_insert(UNTRUSTED.pids);
@@ -209,6 +225,43 @@ impl Options {
             }),
             None => Ok(()),
         }
+    }
+
+    /// Times and numbers that are kept for later, in Docker's ranges.
+    fn kept_in_range(&self) -> Result<(), OptionError> {
+        let times = [
+            ("health-interval", self.health_interval),
+            ("health-timeout", self.health_timeout),
+            ("health-start-period", self.health_start_period),
+            ("health-start-interval", self.health_start_interval),
+        ];
+        let given = times.iter().find(|(_, time)| time.is_some());
+        let other = match (&self.health_cmd, given, self.health_retries) {
+            (Some(_), ..) => Some("health-cmd"),
+            (_, Some((flag, _)), _) => Some(*flag),
+            (.., Some(_)) => Some("health-retries"),
+            _ => None,
+        };
+        if let Some(other) = other.filter(|_| self.no_healthcheck) {
+            let why = "there is either a check or none";
+            return Err(conflict("--no-healthcheck", &format!("--{other}"), why));
+        }
+        let least = Duration::from_millis(1);
+        for (flag, time) in times {
+            if let Some(time) = time.filter(|time| !time.is_zero() && *time < least) {
+                let reason = "0 for the default, or at least 1ms";
+                return Err(out_of_range(flag, format!("{time:?}"), reason));
+            }
+        }
+        if let Some(number) = self.health_retries.filter(|number| *number < 0) {
+            let reason = "cannot be negative";
+            return Err(out_of_range("health-retries", number.to_string(), reason));
+        }
+        if let Some(seconds) = self.stop_timeout.filter(|seconds| *seconds < -1) {
+            let reason = "seconds, or -1 for no limit";
+            return Err(out_of_range("stop-timeout", seconds.to_string(), reason));
+        }
+        Ok(())
     }
 
     /// The preset promises that each of these holds; a different limit is fine, none is not.
@@ -316,6 +369,14 @@ impl Options {
             Some((_, other, why)) => Err(conflict("--preset untrusted", other, why)),
             None => Ok(()),
         }
+    }
+}
+
+fn out_of_range(flag: &'static str, value: String, reason: &'static str) -> OptionError {
+    OptionError::OutOfRange {
+        flag,
+        value,
+        reason,
     }
 }
 

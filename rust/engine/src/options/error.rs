@@ -123,6 +123,43 @@ pub enum OptionError {
         /// The limit in bytes.
         bytes: u64,
     },
+    /// A file of variables or labels that cannot be read.
+    #[error("{flag} {path}: {reason}")]
+    File {
+        /// The flag.
+        flag: &'static str,
+        /// The path as given.
+        path: String,
+        /// What the kernel said.
+        reason: String,
+    },
+    /// A line of such a file that says nothing.
+    #[error("{flag} {path}: line {number}: {reason}")]
+    Line {
+        /// The flag.
+        flag: &'static str,
+        /// The path as given.
+        path: String,
+        /// The line's number, from 1.
+        number: usize,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A number or time outside of what can be kept.
+    #[error("--{flag} {value}: {reason}")]
+    OutOfRange {
+        /// The flag without its dashes.
+        flag: &'static str,
+        /// The value.
+        value: String,
+        /// What is allowed.
+        reason: &'static str,
+    },
+    /// Input without any output: Docker then leaves the container in the background.
+    #[error(
+        "--attach stdin alone needs containers that live on, which there are not yet: attach stdout or stderr too"
+    )]
+    AttachAlone,
     /// Two options that exclude each other.
     #[error("conflicting options: {one} and {other}: {why}")]
     Conflict {
@@ -355,6 +392,29 @@ pub enum ValueError {
     /// A path that no control group can have.
     #[error("{0}")]
     CgroupParent(String),
+    /// A key that no terminal sends.
+    #[error(
+        "invalid detach keys: use a character, ctrl- and one of a-z@[\\]^_, or DEL, with commas between them"
+    )]
+    DetachKeys,
+    /// An unknown stream.
+    #[error("valid streams are STDIN, STDOUT and STDERR")]
+    Attach,
+    /// A label without a name.
+    #[error("invalid label: the name is empty")]
+    LabelName,
+    /// An annotation without a name or a value.
+    #[error("an annotation is written NAME=VALUE")]
+    Annotation,
+    /// An annotation in our own name.
+    #[error("annotations that begin with io.fastbox. are fastbox's own")]
+    OurAnnotation,
+    /// Not a port or a range of ports.
+    #[error("invalid port: use PORT or FIRST-LAST, 0 to 65535, and /tcp, /udp or /sctp")]
+    Expose,
+    /// Not a signal.
+    #[error("invalid signal: use a name as SIGTERM, or a number from 1 to 64")]
+    Signal,
     /// An unknown `--storage-opt`.
     #[error("unknown storage option '{0}': use size=SIZE")]
     StorageOpt(String),

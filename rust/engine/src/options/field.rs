@@ -151,6 +151,26 @@ impl Field for bool {
     }
 }
 
+/// A switch that is on until it is given as `false`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OnByDefault(pub bool);
+
+impl Default for OnByDefault {
+    fn default() -> OnByDefault {
+        OnByDefault(true)
+    }
+}
+
+impl Field for OnByDefault {
+    const KIND: Kind = Kind::Bool;
+    fn accept(&mut self, value: Value) -> Result<(), Refusal> {
+        self.0.accept(value)
+    }
+    fn is_set(&self) -> bool {
+        !self.0
+    }
+}
+
 impl<T: Scalar> Field for Option<T> {
     const KIND: Kind = T::KIND;
     const CHOICES: &'static [&'static str] = T::CHOICES;

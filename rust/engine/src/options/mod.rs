@@ -9,20 +9,25 @@ mod decimal;
 mod devices;
 mod error;
 mod field;
+mod files;
 mod json;
+mod labels;
 mod limits;
 mod limits_together;
 mod mount_flag;
 mod mounts;
 mod namespaces;
 mod parse;
+mod ports;
 mod refused;
 mod resolving;
 mod scalars;
 mod security;
 mod size;
+mod stop;
 mod sysctl;
 mod table;
+mod terminal;
 mod time;
 mod ulimit;
 mod value;
@@ -33,8 +38,9 @@ mod tests;
 pub use check::{Checked, UNTRUSTED, UntrustedLimits};
 pub use devices::{DeviceFile, DeviceRule};
 pub use error::{OptionError, ValueError};
-pub use field::{Field, Kind};
+pub use field::{Field, Kind, OnByDefault};
 pub use json::{refused_json, table_json};
+pub use labels::{Annotation, Label};
 pub use limits::{
     Microseconds, NodeList, OfDevice, OomScore, Operations, SwapSize, Swappiness, Weight,
 };
@@ -42,16 +48,19 @@ pub use mount_flag::{ImageMount, MountFlag};
 pub use mounts::{Below, Bind, Propagation, Tmpfs};
 pub use namespaces::{IpcMode, PidMode, UtsMode};
 pub use parse::{RunCommand, check_default, parse_run, parse_run_with};
+pub use ports::Expose;
 pub use refused::{REFUSED, Refused};
 pub use resolving::{ExtraHost, NameServer, ResolverOption, SearchDomain};
 pub use scalars::{
-    CgroupNamespace, CgroupParent, EnvVar, Hostname, Name, NanoCpus, Network, PlatformName, Preset,
-    UserNamespace, UserSpec, Workdir,
+    CgroupNamespace, CgroupParent, Entrypoint, EnvVar, FilePath, HealthCommand, Hostname, Name,
+    NanoCpus, Network, PlatformName, Preset, UserNamespace, UserSpec, Workdir,
 };
 pub use security::{SeccompChoice, SecurityOpt, StorageOpt};
 pub use size::Size;
+pub use stop::StopSignal;
 pub use sysctl::{Sysctl, SysctlOf};
 pub use table::{Options, Row, Scope, Side, TABLE, row};
+pub use terminal::{Attach, DetachKeys};
 pub use ulimit::Ulimit;
 pub use value::Value;
 

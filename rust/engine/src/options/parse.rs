@@ -75,8 +75,10 @@ pub fn parse_run_with<S: AsRef<OsStr>>(
             argument: argument.clone(),
         });
     }
+    let mut options = reader.with(defaults)?;
+    options.read_files(lookup)?;
     Ok(RunCommand {
-        options: reader.with(defaults)?.check()?,
+        options: options.check()?,
         image: image.to_owned(),
         command,
     })

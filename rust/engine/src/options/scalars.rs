@@ -101,6 +101,24 @@ text_type!(
 );
 
 text_type!(
+    /// A path of the host, not empty.
+    FilePath,
+    |text| if text.is_empty() { Err(ValueError::Empty) } else { Ok(()) }
+);
+
+text_type!(
+    /// The program that `--entrypoint` names; empty for none.
+    Entrypoint,
+    |_| Ok(())
+);
+
+text_type!(
+    /// A command for a shell, not empty.
+    HealthCommand,
+    |text| if text.is_empty() { Err(ValueError::Empty) } else { Ok(()) }
+);
+
+text_type!(
     /// `user`, `uid`, `user:group`, `uid:gid` or a mixture; empty is the same as not given.
     UserSpec,
     |_| Ok(())

@@ -6,11 +6,12 @@ use serde::Serialize;
 
 use super::field::{Field, Kind, Refusal};
 use super::{
-    Bind, CgroupNamespace, CgroupParent, DeviceFile, DeviceRule, EnvVar, ExtraHost, Hostname,
-    IpcMode, Microseconds, MountFlag, Name, NameServer, NanoCpus, Network, NodeList, OfDevice,
+    Annotation, Attach, Bind, CgroupNamespace, CgroupParent, DetachKeys, DeviceFile, DeviceRule,
+    Entrypoint, EnvVar, Expose, ExtraHost, FilePath, HealthCommand, Hostname, IpcMode, Label,
+    Microseconds, MountFlag, Name, NameServer, NanoCpus, Network, NodeList, OfDevice, OnByDefault,
     OomScore, Operations, OptionError, PidMode, PlatformName, Preset, ResolverOption, SearchDomain,
-    SecurityOpt, Size, StorageOpt, SwapSize, Swappiness, Sysctl, Tmpfs, Ulimit, UserNamespace,
-    UserSpec, UtsMode, Value, Weight, Workdir,
+    SecurityOpt, Size, StopSignal, StorageOpt, SwapSize, Swappiness, Sysctl, Tmpfs, Ulimit,
+    UserNamespace, UserSpec, UtsMode, Value, Weight, Workdir,
 };
 
 /// Where an option exists.
@@ -173,6 +174,16 @@ options! {
     "Run" {
         interactive: bool, "interactive", 'i'; "", "", Cli, Run;
         "Keep stdin open and pass it on; without it the program's stdin is empty."
+        tty: bool, "tty", 't'; "", "", Both, Container;
+        "Give the program a terminal: stdin, stdout and stderr are one."
+        attach: Vec<Attach>, "attach", 'a'; "STREAM", "", Cli, Run;
+        "Pass on only the streams named: stdin, stdout, stderr."
+        sig_proxy: OnByDefault, "sig-proxy"; "", "true", Cli, Run;
+        "Pass signals on to the program; with =false those that end fastbox end the container."
+        detach_keys: Option<DetachKeys>, "detach-keys"; "KEYS", "ctrl-p,ctrl-q", Cli, Run;
+        "Keys of the terminal kept for detaching, which comes with containers that live on."
+        cidfile: Option<FilePath>, "cidfile"; "FILE", "", Cli, Run;
+        "Write the container's id to a new file."
         rm: bool, "rm"; "", "true", Cli, Run;
         "Remove the container at its end; every run is removed for now, so it changes nothing."
         name: Option<Name>, "name"; "NAME", "", Both, Run;
@@ -189,6 +200,10 @@ options! {
     "Program" {
         env: Vec<EnvVar>, "env", 'e'; "NAME[=VALUE]", "", Both, Container;
         "Set an environment variable; a name alone takes the caller's value."
+        env_file: Vec<String>, "env-file"; "FILE", "", Cli, Container;
+        "Read variables from a file: lines NAME=VALUE, taken as they are, or NAME for the caller's value."
+        entrypoint: Option<Entrypoint>, "entrypoint"; "PROGRAM", "the image's", Both, Container;
+        "Run this program with the command as its arguments; an empty text is none."
         workdir("cwd"): Option<Workdir>, "workdir", 'w'; "DIR", "the image's, else /", Both, Container;
         "Working directory in the container; it is made if it does not exist."
         user: Option<UserSpec>, "user", 'u'; "USER[:GROUP]", "the image's, else root", Both, Container;
@@ -201,6 +216,36 @@ options! {
         "NIS domain name in the container."
         init: bool, "init"; "", "", Both, Container;
         "Run an init as the container's first process: it hands signals on and waits for processes that lost their parent."
+        stop_signal: Option<StopSignal>, "stop-signal"; "SIGNAL", "the image's, else SIGTERM", Both, Container;
+        "Signal that asks the program to end; kept for containers that live on."
+        stop_timeout: Option<i64>, "stop-timeout"; "SECONDS", "10", Both, Container;
+        "Seconds it then has until it is killed, -1 for all the time it wants; kept for containers that live on."
+    }
+    "Metadata" {
+        label("labels"): Vec<Label>, "label", 'l'; "NAME[=VALUE]", "", Both, Container;
+        "Set a label."
+        label_file: Vec<String>, "label-file"; "FILE", "", Cli, Container;
+        "Read labels from a file of lines NAME=VALUE."
+        annotation("annotations"): Vec<Annotation>, "annotation"; "NAME=VALUE", "", Both, Container;
+        "Add an annotation to the container's OCI document."
+        expose: Vec<Expose>, "expose"; "PORT[-PORT][/PROTOCOL]", "", Both, Container;
+        "Note ports that the program listens on."
+    }
+    "Health (kept for containers that live on)" {
+        health_cmd: Option<HealthCommand>, "health-cmd"; "COMMAND", "the image's", Both, Container;
+        "Command for the container's shell that tells whether it is well."
+        health_interval: Option<Duration>, "health-interval"; "DURATION", "30s", Both, Container;
+        "Time between two checks."
+        health_timeout: Option<Duration>, "health-timeout"; "DURATION", "30s", Both, Container;
+        "Time that a check may take."
+        health_retries: Option<i64>, "health-retries"; "NUMBER", "3", Both, Container;
+        "How many checks in a row must fail."
+        health_start_period: Option<Duration>, "health-start-period"; "DURATION", "0s", Both, Container;
+        "Time at the start in which failures do not count."
+        health_start_interval: Option<Duration>, "health-start-interval"; "DURATION", "5s", Both, Container;
+        "Time between two checks at the start."
+        no_healthcheck: bool, "no-healthcheck"; "", "", Both, Container;
+        "Take the image's check away."
     }
     "Files" {
         platform: Option<PlatformName>, "platform"; "OS/ARCH", "any", Both, Container;

@@ -2,6 +2,7 @@
 //! run can serve the next.
 
 use super::engine::Engine;
+use super::prepare::terminal_size;
 use super::{EngineError, Prepared, lock};
 use crate::compose::{host, sources};
 use crate::options::{Checked, MountFlag, Options};
@@ -22,6 +23,8 @@ struct Key {
     options: Options,
     /// Relative sources of binds start here.
     directory: PathBuf,
+    /// Rows and columns of the caller's terminal, for a container that gets one.
+    terminal: Option<(u16, u16)>,
 }
 
 /// The kept plans, the last used at the end.
@@ -58,6 +61,7 @@ impl Engine {
                 .map(|image| (image.id.hex(), directories(image))),
             options: Options::clone(&options),
             directory,
+            terminal: terminal_size(&options),
         };
         let found = {
             let mut plans = lock(&self.plans.0);

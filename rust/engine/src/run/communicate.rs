@@ -27,7 +27,7 @@ pub struct Communicated {
 }
 
 impl Container {
-    /// Writes `input`, reads what stdout and stderr give while they are pipes still held, and waits for the end.
+    /// Writes `input`, or types it where the container has a terminal, reads what stdout and stderr give while they are pipes still held, and waits for the end.
     ///
     /// When `timeout` is over, both streams together exceed `max_output` bytes, or `interrupted` (called when a
     /// signal handler ran) says so, everything in the container is killed; the result has the output so far.

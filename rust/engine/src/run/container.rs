@@ -21,6 +21,7 @@ pub struct Container {
     pid: i32,
     pidfd: OwnedFd,
     pub(super) streams: [Option<OwnedFd>; 3],
+    pub(super) terminal: Option<OwnedFd>,
     reader: Option<Reader>,
     began: Instant,
     /// What it had used when its program began, where it waited for that.
@@ -53,6 +54,7 @@ impl Container {
             pid: started.pid,
             pidfd: started.pidfd,
             streams: started.streams,
+            terminal: started.terminal,
             reader,
             began,
             before: cgroup::Usage::default(),
@@ -112,6 +114,12 @@ impl Container {
     /// The pipe from its standard error, once.
     pub fn take_stderr(&mut self) -> Option<OwnedFd> {
         self.streams[2].take()
+    }
+
+    /// The caller's side of its terminal, once, where the plan has one: what is written is typed, what is read was
+    /// shown, and reading fails with EIO once nobody has the other side open. Dropping it hangs the terminal up.
+    pub fn take_terminal(&mut self) -> Option<OwnedFd> {
+        self.terminal.take()
     }
 
     /// Sends a signal to its first process, which as pid 1 is immune to those it does not handle, but for SIGKILL,

@@ -37,7 +37,7 @@ pub fn set_programs(directory: PathBuf) {
 }
 
 /// A program of ours.
-fn program(name: &str) -> PathBuf {
+pub(super) fn program(name: &str) -> PathBuf {
     let beside = || std::env::var_os("FASTBOX_PROGRAMS").map(PathBuf::from);
     PROGRAMS
         .get()

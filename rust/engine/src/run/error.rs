@@ -91,6 +91,27 @@ pub enum EngineError {
         /// What was asked for.
         what: &'static str,
     },
+    /// `--cidfile` names a file that is there.
+    #[error(
+        "container ID file found, make sure the other container isn't running or delete {}", path.display()
+    )]
+    IdFileExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// `--cidfile` names one that cannot be made or written.
+    #[error("--cidfile {}: {source}", path.display())]
+    IdFile {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
+    /// A terminal for a container that waits for its program.
+    #[error(
+        "tty: a container that waits for its program, in a pool or for files, has no terminal; start one of a plan"
+    )]
+    WaitingTerminal,
     /// No free range of ids.
     #[error(
         "no range of user ids is free in {directory}: too many containers, or end what holds the locks there"

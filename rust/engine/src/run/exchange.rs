@@ -34,8 +34,15 @@ impl<'a> Exchange<'a> {
         timeout: Option<Duration>,
         max_output: Option<u64>,
     ) -> Result<Exchange<'a>, EngineError> {
-        let [stdin, stdout, stderr] = std::mem::take(&mut container.streams);
-        let exchange = Exchange {
+        let [mut stdin, mut stdout, stderr] = std::mem::take(&mut container.streams);
+        let terminal = container.terminal.take();
+        let one_by_one = terminal.is_some();
+        if let Some(terminal) = terminal {
+            let copy = terminal.try_clone();
+            stdin = Some(copy.map_err(|_| EngineError::system("copy an fd")(Errno::EMFILE))?);
+            stdout = Some(terminal);
+        }
+        let mut exchange = Exchange {
             stdin: stdin.filter(|_| !input.is_empty()),
             input,
             sent: 0,
@@ -46,6 +53,7 @@ impl<'a> Exchange<'a> {
             truncated: false,
             interrupted: false,
         };
+        exchange.readers[0].one_by_one = one_by_one;
         for fd in exchange.reads().chain(exchange.writes()) {
             fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
                 .map_err(EngineError::system("prepare a pipe"))?;
@@ -150,6 +158,8 @@ impl<'a> Exchange<'a> {
 struct Capture {
     fd: Option<OwnedFd>,
     bytes: Option<Vec<u8>>,
+    /// A terminal: one read gives less than there is.
+    one_by_one: bool,
 }
 
 impl Capture {
@@ -157,6 +167,7 @@ impl Capture {
         Capture {
             bytes: fd.is_some().then(Vec::new),
             fd,
+            one_by_one: false,
         }
     }
 
@@ -174,7 +185,7 @@ impl Capture {
                     if kept < n {
                         return false;
                     }
-                    if n < CHUNK {
+                    if n < CHUNK && !self.one_by_one {
                         return true;
                     }
                 }

@@ -8,6 +8,7 @@ mod error;
 mod exchange;
 mod exit;
 mod fit;
+mod id_file;
 mod ids;
 mod images;
 pub mod many;
@@ -16,8 +17,10 @@ mod may;
 pub mod pool;
 mod prepare;
 mod pump;
+mod signals;
 mod skeleton;
 mod start;
+mod terminal;
 mod upper;
 mod user;
 
@@ -26,9 +29,11 @@ pub use container::Container;
 pub use engine::{Engine, engine, set_programs};
 pub use error::EngineError;
 pub use exit::{Exit, Usage};
+pub use id_file::IdFile;
 pub use prepare::Prepared;
 pub use pump::Pump;
 pub use start::{Input, Output, Request};
+pub use terminal::{RAW, RESTORED};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

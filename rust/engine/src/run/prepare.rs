@@ -9,6 +9,7 @@ use crate::options::Checked;
 use fastbox_container::cgroup::Parent;
 use fastbox_container::plan::{Choices, Plan, Storage, Userns};
 use fastbox_image::{Image, Platform};
+use fastbox_sys::terminal;
 use oci_spec::runtime::{Capability, Mount, Spec};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -53,8 +54,9 @@ impl Engine {
         })?;
         may::give(&options)?;
         let swap_limit = options.memory.is_some() && self.driver.limits_swap();
-        let facts = compose::Host::probe(here.clone(), swap_limit, &options)?;
         let asked = image;
+        let mut facts = compose::Host::probe(here.clone(), swap_limit, &options)?;
+        facts.terminal = terminal_size(&options);
         let host_image = (image == host::NAME)
             .then(|| host::image(Path::new("/")))
             .transpose()?;
@@ -237,6 +239,14 @@ impl Drop for Prepared {
             self.engine.spawner.forget(self.plan.id, directory);
         }
     }
+}
+
+/// Rows and columns of the caller's terminal, if the container is to have one.
+pub(super) fn terminal_size(options: &Checked) -> Option<(u16, u16)> {
+    options
+        .tty
+        .then(|| terminal::size(std::io::stdout()))
+        .flatten()
 }
 
 /// Whether the container may have CAP_SYS_ADMIN.

@@ -3,32 +3,36 @@
 use super::EngineError;
 use super::communicate::Communicated;
 use super::container::{Container, until};
+use super::signals::{self, Signals};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::libc::{SIGCONT, SIGINT, SIGKILL, SIGTERM, SIGTSTP, SIGWINCH};
 use nix::poll::{PollFd, PollFlags, poll};
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// Bytes passed on at once.
 const CHUNK: usize = 64 << 10;
 /// So many times SIGINT or SIGTERM, and the container is killed.
-const PATIENCE: u32 = 3;
+pub(super) const PATIENCE: u32 = 3;
 
 /// How to pass streams through.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Pump {
+pub struct Pump<'a> {
     /// Kill everything in the container after this time.
     pub timeout: Option<Duration>,
     /// Kill it when both streams together exceed so many bytes.
     pub max_output: Option<u64>,
-    /// Pass this process's signals on to the container's first process; the third Ctrl-C kills.
+    /// Pass this process's signals on to the container's first process; the third Ctrl-C kills. Else those that
+    /// would end this process end the container.
     pub signals: bool,
+    /// Keys of a terminal that are kept for detaching from the container; none where empty.
+    pub detach_keys: &'a [u8],
 }
 
 impl Container {
-    /// Passes `stdin` in, output out, until the container has ended. The memory used does not depend on how much.
+    /// Passes `stdin` in, output out, until the container has ended. The memory used does not depend on how much. None
+    /// stands for a stream that nobody wants. A terminal, where the container has one, is shown on `stdout`.
     ///
     /// # Errors
     /// A fork's handle; an output that cannot be written to, other than one whose reader has gone: then, as with a
@@ -36,11 +40,14 @@ impl Container {
     pub fn pump(
         &mut self,
         stdin: Option<BorrowedFd<'_>>,
-        stdout: BorrowedFd<'_>,
-        stderr: BorrowedFd<'_>,
-        how: Pump,
+        stdout: Option<BorrowedFd<'_>>,
+        stderr: Option<BorrowedFd<'_>>,
+        how: Pump<'_>,
     ) -> Result<Communicated, EngineError> {
-        let signals = how.signals.then(Signals::take).transpose()?;
+        let signals = Signals::take(how.signals)?;
+        if let Some(terminal) = self.terminal.take() {
+            return self.converse(terminal, stdin, stdout.or(stderr), signals, &how);
+        }
         let [their_stdin, their_stdout, their_stderr] = std::mem::take(&mut self.streams);
         let mut input = stdin.zip(their_stdin).map(|(from, to)| Input {
             from,
@@ -71,15 +78,13 @@ impl Container {
             .timeout
             .and_then(|timeout| Instant::now().checked_add(timeout));
         let mut left = how.max_output.unwrap_or(u64::MAX);
-        let (mut timed_out, mut truncated, mut stops) = (false, false, 0);
+        let (mut timed_out, mut truncated, mut stops, mut killed_by) = (false, false, 0, None);
         let mut buffer = vec![0; CHUNK];
         loop {
-            let mut fds = vec![PollFd::new(self.pidfd(), PollFlags::POLLIN)];
-            fds.extend(
-                signals
-                    .iter()
-                    .map(|s| PollFd::new(s.fd.as_fd(), PollFlags::POLLIN)),
-            );
+            let mut fds = vec![
+                PollFd::new(self.pidfd(), PollFlags::POLLIN),
+                PollFd::new(signals.as_fd(), PollFlags::POLLIN),
+            ];
             fds.extend(
                 outputs
                     .iter()
@@ -104,20 +109,26 @@ impl Container {
             drop(fds);
             if !timed_out && !ended && deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 timed_out = true;
-                self.kill(nix::libc::SIGKILL)?;
+                self.kill(SIGKILL)?;
             }
-            for signal in signals.iter().flat_map(Signals::read) {
-                stops += u32::from(signal == nix::libc::SIGINT || signal == nix::libc::SIGTERM);
-                self.kill(if stops >= PATIENCE {
-                    nix::libc::SIGKILL
-                } else {
-                    signal
-                })?;
+            for signal in signals.read() {
+                match signal {
+                    _ if how.signals => {
+                        stops += u32::from(signal == SIGINT || signal == SIGTERM);
+                        self.kill(if stops >= PATIENCE { SIGKILL } else { signal })?;
+                    }
+                    SIGTSTP => signals::stop(),
+                    SIGCONT | SIGWINCH => {}
+                    _ => {
+                        killed_by = killed_by.or(Some(signal));
+                        self.kill(SIGKILL)?;
+                    }
+                }
             }
             for output in &mut outputs {
                 if !output.pass(&mut buffer, &mut left)? && !truncated {
                     truncated = true;
-                    self.kill(nix::libc::SIGKILL)?;
+                    self.kill(SIGKILL)?;
                 }
             }
             if input_ready && let Some(i) = &mut input {
@@ -142,7 +153,10 @@ impl Container {
                 break;
             }
         }
-        let exit = self.ended()?;
+        let mut exit = self.ended()?;
+        if let Some(signal) = killed_by {
+            exit.code = 128 + signal;
+        }
         Ok(Communicated {
             exit,
             stdout: None,
@@ -193,7 +207,7 @@ impl Input<'_> {
 /// One stream on its way out.
 struct Output<'a> {
     from: Option<OwnedFd>,
-    to: BorrowedFd<'a>,
+    to: Option<BorrowedFd<'a>>,
 }
 
 impl Output<'_> {
@@ -210,13 +224,13 @@ impl Output<'_> {
         let kept = n.min(usize::try_from(*left).unwrap_or(usize::MAX));
         *left -= kept as u64;
         let mut rest = &buffer[..kept];
-        while !rest.is_empty() {
-            match nix::unistd::write(self.to, rest) {
+        while let Some(to) = self.to.filter(|_| !rest.is_empty()) {
+            match nix::unistd::write(to, rest) {
                 Ok(written) => rest = &rest[written..],
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => {
                     let _ = poll(
-                        &mut [PollFd::new(self.to, PollFlags::POLLOUT)],
+                        &mut [PollFd::new(to, PollFlags::POLLOUT)],
                         nix::poll::PollTimeout::NONE,
                     );
                 }
@@ -238,53 +252,5 @@ impl Output<'_> {
         let Some(from) = &self.from else { return true };
         let mut fds = [PollFd::new(from.as_fd(), PollFlags::POLLIN)];
         poll(&mut fds, nix::poll::PollTimeout::ZERO) == Ok(0)
-    }
-}
-
-/// This thread's signals as a file, all but those that are about this process itself.
-struct Signals {
-    fd: SignalFd,
-    before: SigSet,
-}
-
-impl Signals {
-    fn take() -> Result<Signals, EngineError> {
-        let mut set = SigSet::all();
-        for own in [
-            Signal::SIGCHLD,
-            Signal::SIGPIPE,
-            Signal::SIGURG,
-            Signal::SIGSEGV,
-            Signal::SIGBUS,
-            Signal::SIGFPE,
-            Signal::SIGILL,
-            Signal::SIGTSTP,
-            Signal::SIGTTIN,
-            Signal::SIGTTOU,
-            Signal::SIGCONT,
-        ] {
-            set.remove(own);
-        }
-        let mut before = SigSet::empty();
-        pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&set), Some(&mut before))
-            .map_err(EngineError::system("block signals"))?;
-        let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
-        let fd =
-            SignalFd::with_flags(&set, flags).map_err(EngineError::system("receive signals"))?;
-        Ok(Signals { fd, before })
-    }
-
-    fn read(&self) -> Vec<i32> {
-        let mut signals = Vec::new();
-        while let Ok(Some(info)) = self.fd.read_signal() {
-            signals.push(info.ssi_signo as i32);
-        }
-        signals
-    }
-}
-
-impl Drop for Signals {
-    fn drop(&mut self) {
-        let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&self.before), None);
     }
 }

@@ -1,7 +1,7 @@
 //! Starting a container of a plan.
 
 use super::container::Container;
-use super::{EngineError, Prepared};
+use super::{EngineError, IdFile, Prepared};
 use crate::logging::event;
 use crate::owner::names;
 use fastbox_container::plan::{Plan, Userns};
@@ -42,7 +42,7 @@ pub enum Output {
 pub struct Request {
     /// Program and arguments; where empty, what was prepared.
     pub args: Vec<String>,
-    /// Standard input.
+    /// Standard input. Where the plan has a terminal, that is all three streams, whatever is said here.
     pub stdin: Input,
     /// Standard output.
     pub stdout: Output,
@@ -50,6 +50,8 @@ pub struct Request {
     pub stderr: Output,
     /// A name, to be the only running container of that name.
     pub name: Option<String>,
+    /// A file for the container's id.
+    pub id_file: Option<IdFile>,
     /// Take the time of each step.
     pub timed: bool,
 }
@@ -92,6 +94,7 @@ impl Prepared {
             args: request.args,
             streams,
             name: request.name.as_deref(),
+            id_file: request.id_file,
             timed: request.timed,
             parked: false,
         };
@@ -100,10 +103,14 @@ impl Prepared {
 
     /// A container finished up to its program, and the way to the stub that waits in it.
     pub(super) fn park(self: &Arc<Self>) -> Result<(Container, OwnedFd), EngineError> {
+        if self.plan.has_terminal() {
+            return Err(EngineError::WaitingTerminal);
+        }
         let asked = Asked {
             args: Vec::new(),
             streams: [Stream::Null, Stream::Pipe, Stream::Pipe],
             name: None,
+            id_file: None,
             timed: false,
             parked: true,
         };
@@ -146,6 +153,9 @@ impl Prepared {
             .name
             .map(|name| names::reserve(&engine.paths, name, &engine.owner, &id));
         let name = name.transpose()?;
+        if let Some(file) = asked.id_file {
+            file.write(&id)?;
+        }
         let mut on_record = 0;
         for (flag, holds) in [
             (flags::UPPER, self.plan.has_disk_upper()),
@@ -211,6 +221,7 @@ struct Asked<'a> {
     args: Vec<String>,
     streams: [Stream; 3],
     name: Option<&'a str>,
+    id_file: Option<IdFile>,
     timed: bool,
     parked: bool,
 }

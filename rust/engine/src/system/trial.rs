@@ -25,6 +25,7 @@ pub fn run() -> Result<Trial, EngineError> {
         stdout: Output::Null,
         stderr: Output::Null,
         name: None,
+        id_file: None,
         timed: false,
     };
     let container = prepared.start(request)?;

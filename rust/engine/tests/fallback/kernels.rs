@@ -155,3 +155,19 @@ fn a_new_kernel_needs_no_fallback() {
         "{notes:?}"
     );
 }
+
+#[test]
+fn a_terminal_is_the_containers_own() {
+    for features in [OLD, "detached_layers"] {
+        let Some(place) = without(features) else {
+            return;
+        };
+        for options in [&[][..], &["--userns", "host"], &["-u", "1000"]] {
+            let script = "tty; readlink /proc/self/fd/0; echo said >/dev/console";
+            let line = [&["-t"], options, &[IMAGE, "sh", "-c", script]].concat();
+            let done = place.line(&line).unwrap();
+            let expected = "/dev/pts/0\r\n/dev/pts/0\r\nsaid\r\n";
+            assert_eq!(done.out, expected, "{options:?} {done:?}");
+        }
+    }
+}

@@ -23,6 +23,7 @@ mod rights;
 mod security_opt;
 mod support;
 mod system_calls;
+mod terminal;
 mod volumes;
 
 #[path = "../../../image/tests/common/mod.rs"]

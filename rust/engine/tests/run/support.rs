@@ -199,6 +199,7 @@ pub fn piped(stdin: Input) -> Request {
         stdout: Output::Pipe,
         stderr: Output::Pipe,
         name: None,
+        id_file: None,
         timed: false,
     }
 }

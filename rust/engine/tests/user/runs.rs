@@ -226,3 +226,21 @@ user_test!(
         }
     }
 );
+
+fn has_a_terminal(user: &User, options: &[&str], owner: &str) {
+    for image in IMAGES {
+        let script = "tty; readlink /proc/self/fd/0; stat -c %u /dev/console; echo said >/dev/tty";
+        let out = user.sh(&[&["-t"], options].concat(), image, script);
+        let expected = format!("/dev/pts/0\r\n/dev/pts/0\r\n{owner}\r\nsaid");
+        assert_eq!(out, expected, "{image}");
+    }
+}
+
+user_test!(a_terminal, Who::Single, |user: &User| {
+    has_a_terminal(user, &[], "0");
+});
+
+user_test!(a_terminal_of_another_user, Who::Ranged, |user: &User| {
+    has_a_terminal(user, &[], "0");
+    has_a_terminal(user, &["-u", "33"], "33");
+});

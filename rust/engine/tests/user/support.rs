@@ -279,7 +279,7 @@ impl User {
             .file("etc/group", b"root:x:0:\nwww-data:x:33:\n");
         for applet in [
             "sh", "id", "cat", "ls", "stat", "touch", "chown", "rm", "mkdir", "ps", "sleep",
-            "mount", "umount", "df", "grep", "readlink", "hostname", "mknod",
+            "mount", "umount", "df", "grep", "readlink", "hostname", "mknod", "tty",
         ] {
             tar = tar.symlink(format!("bin/{applet}"), "busybox");
         }
@@ -328,6 +328,7 @@ pub fn piped() -> Request {
         stdout: Output::Pipe,
         stderr: Output::Pipe,
         name: None,
+        id_file: None,
         timed: false,
     }
 }

@@ -1,6 +1,7 @@
 //! Facts of composed documents, and every refusal.
 
 mod machine;
+mod metadata;
 mod process;
 mod resources;
 mod surroundings;
@@ -19,6 +20,7 @@ fn host() -> Host {
     Host {
         hostname: "machine".into(),
         directory: "/home/me".into(),
+        terminal: Some((40, 132)),
         cpus: 4,
         processors: 2,
         swap_limit: true,

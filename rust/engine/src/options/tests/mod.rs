@@ -3,6 +3,7 @@
 mod flags;
 mod limits;
 mod mounts;
+mod process;
 mod refused;
 mod together;
 mod values;

@@ -42,7 +42,7 @@ impl Pool {
     /// The first container is made before this returns, so that what is wrong with the plan shows here.
     ///
     /// # Errors
-    /// As [`Prepared::start`]; more than [`MOST_READY`].
+    /// As [`Prepared::start`]; a terminal; more than [`MOST_READY`].
     pub fn new(prepared: Arc<Prepared>, ready: usize, idle: Duration) -> Result<Pool, EngineError> {
         if ready == 0 || ready > MOST_READY {
             return Err(EngineError::PoolSize {
@@ -115,6 +115,7 @@ impl Prepared {
                 stdout: job.stdout,
                 stderr: job.stderr,
                 name: job.name,
+                id_file: None,
                 timed: false,
             });
         }

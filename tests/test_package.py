@@ -99,7 +99,7 @@ def test_overloads_have_the_implementations_keywords() -> None:
     tree = ast.parse((ROOT / "python/fastbox/_calls.py").read_text())
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     keywords: set[str] = set()
-    for name in ("_Call", "AnyCall"):
+    for name in ("_Run", "_Call", "AnyCall"):
         body = classes[name].body
         keywords |= {
             node.target.id

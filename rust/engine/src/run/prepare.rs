@@ -149,7 +149,7 @@ impl Engine {
             prepared.plan.layers().len()
         );
         for note in &prepared.notes {
-            event!(Info, "{asked}: {note}");
+            event!(Debug, "{asked}: {note}");
         }
         match prepared.notes.first().filter(|_| prepared.options.strict) {
             Some(note) => Err(EngineError::Strict { note: note.clone() }),

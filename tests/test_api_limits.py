@@ -106,3 +106,59 @@ def test_more_processors_than_there_are(busybox: str) -> None:
     available = len(os.sched_getaffinity(0))
     with pytest.raises(fastbox.SpecError, match=f"only {available} CPUs"):
         fastbox.prepare(busybox, cpus=available + 1)
+
+
+def test_keywords_take_numbers_and_pairs(busybox: str) -> None:
+    script = "ulimit -Sn; ulimit -Hn; cat /proc/sys/net/core/somaxconn; tail -n1 /etc/hosts"
+    done = shell(
+        busybox,
+        script,
+        ulimits={"nofile": (64, 128), "core": 0},
+        sysctls={"net.core.somaxconn": 77},
+        extra_hosts={"db": "10.0.0.7"},
+        text=True,
+    )
+    assert done.stdout == "64\n128\n77\n10.0.0.7\tdb\n"
+    same = shell(
+        busybox,
+        script,
+        ulimit=["nofile=64:128"],
+        sysctl=["net.core.somaxconn=77"],
+        add_host=["db:10.0.0.7"],
+        text=True,
+    )
+    assert same.stdout == done.stdout
+
+
+def test_keywords_of_limits(busybox: str) -> None:
+    script = "cd /sys/fs/cgroup; cat memory/memory.memsw.limit_in_bytes memory.swap.max 2>/dev/null"
+    assert shell(busybox, script, memory="64m", memory_swap=64 << 20, text=True).stdout in (
+        f"{64 << 20}\n",
+        "0\n",
+    )
+    allowed = "grep Cpus_allowed_list /proc/self/status"
+    first = min(os.sched_getaffinity(0))
+    done = shell(busybox, allowed, cpuset_cpus=str(first), cpu_shares=512, text=True)
+    assert done.stdout.split()[-1] == str(first)
+    done = shell(busybox, "cat /proc/self/oom_score_adj", oom_score_adj=500, text=True)
+    assert done.stdout == "500\n"
+    done = shell(busybox, "head -c3 /dev/a", devices=["/dev/zero:/dev/a"], shm_size="1m")
+    assert done.stdout == b"\0\0\0"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"ulimits": {"nofile": (2, 1)}}, "ulimits"),
+        ({"ulimits": {"nofile": True}}, ""),
+        ({"sysctls": {"vm.swappiness": 1}}, "'vm.swappiness'"),
+        ({"cpu_shares": 1}, "--cpu-shares 1"),
+        ({"memory_swap": "64m"}, "--memory-swap 67108864"),
+        ({"cpuset_cpus": "999"}, "--cpuset-cpus 999"),
+        ({"device_read_bps": {"/dev/null": "1m"}}, "/dev/null"),
+        ({"cgroup_parent": "/a/../.."}, "cgroup_parent"),
+    ],
+)
+def test_limits_that_cannot_be(busybox: str, options: dict[str, Any], words: str) -> None:
+    with pytest.raises((fastbox.SpecError, TypeError), match=words):
+        shell(busybox, "true", **options)

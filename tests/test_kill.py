@@ -159,3 +159,37 @@ def test_killed_at_any_moment(place: Place, dice: random.Random) -> None:
     for number in range(ANY_MOMENT):
         kill_at(place, None, dice.choice(list(WAYS)), dice, watchdog=number % 4 != 0)
     print(f"\nREPORT: {ANY_MOMENT} kills at any moment; nothing left")
+
+
+PARENTED = """
+import sys, time, fastbox
+options = dict(cgroup_parent=sys.argv[1], memory="64m", cpuset_cpus=sys.argv[2])
+container = fastbox.prepare("box", **options).start(["sleep", "1000"])
+print("begins")
+time.sleep(1000)
+"""
+
+
+@pytest.mark.parametrize("watchdog", [True, False])
+def test_groups_below_a_parent(place: Place, watchdog: bool) -> None:
+    """They are found wherever they are, and what was made for them goes as well."""
+    name = f"fastbox-killed-{os.getpid()}"
+
+    def groups() -> list[Path]:
+        tops = Path("/sys/fs/cgroup").glob(f"**/{name}")
+        return [path for top in tops for path in top.glob("**/")]
+
+    cpu = str(min(os.sched_getaffinity(0)))
+    with place.python(PARENTED, f"/{name}/inner", cpu) as caller:
+        assert caller.stdout is not None
+        assert caller.stdout.readline() == "begins\n"
+        place.owners()
+        # The parent and what is in it, ours, the owner, the container: in some hierarchies.
+        assert len(groups()) >= 5
+        if not watchdog:
+            place.kill_watchdogs()
+        os.kill(caller.pid, signal.SIGKILL)
+    if not watchdog:
+        place.next_command()
+    assert place.left() == []
+    assert until(lambda: groups() == []), groups()

@@ -256,6 +256,7 @@ def test_sysctl(both: Both, setting: str) -> None:
         ["--sysctl", "kernel.hostname=x"],
         ["--sysctl", "net.ipv4.ip_forward"],
         ["--network", "host", "--sysctl", "net.ipv4.ip_forward=1"],
+        ["--ipc", "host", "--sysctl", "kernel.msgmax=5000"],
     ],
 )
 def test_sysctl_refused(both: Both, words: list[str]) -> None:
@@ -279,6 +280,8 @@ def test_device(both: Both, disk: str) -> None:
         shell(both, f"--device={disk}:{access}", script=f"({write}) 2>&1; head -c5 {disk} 2>&1")
     shell(both, "--device", disk, "-u", "1000", script=f"head -c5 {disk} 2>&1")
     shell(both, "--device", "/dev/net:/dev/some", script="ls -l /dev/some | wc -l")
+    elsewhere = ["--device", "/dev/zero:/opt/zero", "--read-only"]
+    shell(both, *elsewhere, script="stat -c '%F %t:%T %a %u:%g' /opt/zero; head -c3 /opt/zero")
 
 
 @flag("device")

@@ -29,6 +29,14 @@ pub fn clone_path(at: &Path, recursive: bool) -> Result<OwnedFd, Errno> {
     owned(unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, at.as_ptr(), flags) })
 }
 
+/// A detached copy of what lies at `at` below a mount, itself attached or, from Linux 6.15 on, not.
+pub fn clone_below(mount: impl AsFd, at: &Path) -> Result<OwnedFd, Errno> {
+    let at = path(at)?;
+    let (fd, flags) = (mount.as_fd().as_raw_fd(), 1 | libc::O_CLOEXEC);
+    // SAFETY: `at` is a NUL-ended string that lives through the call.
+    owned(unsafe { libc::syscall(libc::SYS_open_tree, fd, at.as_ptr(), flags) })
+}
+
 /// A detached copy of the mount `fd` is open on.
 pub fn clone_fd(fd: impl AsFd, recursive: bool) -> Result<OwnedFd, Errno> {
     let flags = 1 | libc::O_CLOEXEC | libc::AT_EMPTY_PATH | if recursive { 0x8000 } else { 0 };

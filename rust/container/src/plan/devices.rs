@@ -1,7 +1,8 @@
 //! Device nodes that a container has in /dev beside those of all.
 
-use super::DEV_LINKS;
+use super::{Compiler, DEV_LINKS};
 use crate::error::PlanError;
+use crate::slots;
 use oci_spec::runtime::{LinuxDeviceType, Spec};
 use std::path::{Component, PathBuf};
 
@@ -18,7 +19,7 @@ pub(crate) const STANDARD: [(&str, u64, u64); 6] = [
 /// One node more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
-    /// Below /dev.
+    /// Relative to /dev; absolute where it lies elsewhere.
     pub path: PathBuf,
     /// A block device, else a character device.
     pub block: bool,
@@ -44,12 +45,12 @@ pub(super) fn read(spec: &Spec) -> Result<Vec<Device>, PlanError> {
             field: format!("linux.devices: {}", device.path().display()),
             reason,
         };
-        let plain = |path: &PathBuf| path.components().all(|c| matches!(c, Component::Normal(_)));
-        let path = device.path().strip_prefix("/dev").map(PathBuf::from);
-        let path = path
-            .ok()
-            .filter(|path| plain(path) && path.file_name().is_some())
-            .ok_or_else(|| wrong("a device node can only be below /dev"))?;
+        let plain = |c| matches!(c, Component::Normal(_) | Component::RootDir);
+        let path = device.path();
+        if !path.is_absolute() || path.file_name().is_none() || !path.components().all(plain) {
+            return Err(wrong("its path is not absolute and plain"));
+        }
+        let path = path.strip_prefix("/dev").unwrap_or(path).to_owned();
         let block = match device.typ() {
             LinuxDeviceType::B => true,
             LinuxDeviceType::C | LinuxDeviceType::U => false,
@@ -77,4 +78,37 @@ pub(super) fn read(spec: &Spec) -> Result<Vec<Device>, PlanError> {
         });
     }
     Ok(more)
+}
+
+impl Compiler<'_> {
+    /// Nodes elsewhere than in /dev are bound from a file system that the spawner makes of them; after the binds of
+    /// the document in their order.
+    pub(super) fn devices_elsewhere(&mut self, devices: &[Device]) -> Result<(), PlanError> {
+        let elsewhere = devices.iter().filter(|device| device.path.is_absolute());
+        for (number, device) in elsewhere.enumerate() {
+            let index = self.binds.len() + number;
+            if index >= slots::MAX_BINDS {
+                return Err(PlanError::TooMany {
+                    what: "binds and devices outside /dev",
+                    count: index + 1,
+                    most: slots::MAX_BINDS,
+                });
+            }
+            let target = device.path.to_string_lossy();
+            if !self.choices.features.detached_layers {
+                return Err(PlanError::Unsupported {
+                    field: format!("device {target}"),
+                    reason: "a device node elsewhere than in /dev takes Linux 6.15",
+                });
+            }
+            let at = self.child.slot();
+            self.child
+                .label("make device", target.clone())
+                .open_target(&target, at)
+                .attach_at(slots::bind(index), at)
+                .close(at)
+                .reuse_slots(at);
+        }
+        Ok(())
+    }
 }

@@ -104,7 +104,7 @@ pub struct Plan {
     pub(crate) parked: Program,
     pub(crate) process: Process,
     pub(crate) hostname: Option<String>,
-    /// Nodes in /dev beside those of all; where there are some it is made for each launch.
+    /// Nodes beside those of all; where there are some in /dev it is made for each launch.
     pub(crate) devices: Vec<Device>,
     /// The program's streams are a terminal of the container's.
     pub(crate) terminal: bool,
@@ -260,6 +260,10 @@ impl Plan {
             compiler.mounts(network, in_sysfs)?;
             compiler.hide(&linux, in_sysfs)?;
         }
+        let devices = devices::read(spec)?;
+        if !compiler.is_owned() {
+            compiler.devices_elsewhere(&devices)?;
+        }
         compiler.own_parameters(&linux);
         compiler.only_made_terminal()?;
         compiler.leave_stage();
@@ -282,7 +286,7 @@ impl Plan {
             parked: parked.finish(),
             process,
             hostname: spec.hostname().clone(),
-            devices: devices::read(spec)?,
+            devices,
             terminal: compiler.has_terminal,
             id_texts: compiler.id_texts,
         })

@@ -68,7 +68,7 @@ pub(super) fn dev(more: &[Device], base: u32, console: bool) -> Result<OwnedFd, 
         node(&dev, Path::new(name), SFlag::S_IFCHR, number, 0o666)
             .map_err(failed("make a device node"))?;
     }
-    for device in more {
+    for device in more.iter().filter(|device| device.path.is_relative()) {
         add(&dev, device, base).map_err(|errno| ContainerError::Step {
             step: "make device",
             target: Path::new("/dev").join(&device.path).display().to_string(),
@@ -96,6 +96,24 @@ pub(super) fn dev(more: &[Device], base: u32, console: bool) -> Result<OwnedFd, 
     )
     .map_err(failed("make /dev read-only"))?;
     Ok(dev)
+}
+
+/// The nodes of devices that lie elsewhere than in /dev, under numbers.
+pub(super) fn elsewhere(devices: &[&Device], base: u32) -> Result<OwnedFd, ContainerError> {
+    let nodes = mount::filesystem("tmpfs", &[("mode", "0755"), ("size", "64k")], 0)
+        .map_err(ContainerError::spawner("make a tmpfs of devices"))?;
+    for (number, device) in devices.iter().enumerate() {
+        let numbered = Device {
+            path: number.to_string().into(),
+            ..(*device).clone()
+        };
+        add(&nodes, &numbered, base).map_err(|errno| ContainerError::Step {
+            step: "make device",
+            target: device.path.display().to_string(),
+            errno,
+        })?;
+    }
+    Ok(nodes)
 }
 
 /// A device node of these permissions: the umask is the caller's process's, and not ours to change.

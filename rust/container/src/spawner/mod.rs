@@ -6,6 +6,7 @@
 //! What they need of the caller's world comes as open fds with each request.
 
 mod by_stub;
+mod devices;
 mod inputs;
 mod janitor;
 mod lean;

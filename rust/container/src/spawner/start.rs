@@ -2,9 +2,7 @@
 
 use super::terminal::Terminal;
 use super::timing::monotonic;
-use super::{
-    Ends, Launched, Range, Remains, Request, Shared, janitor, lean, lock, namespaces, network,
-};
+use super::{Ends, Launched, Range, Remains, Request, Shared, janitor, lock, namespaces, network};
 use crate::error::ContainerError;
 use crate::plan::{Plan, Userns};
 use crate::slots;
@@ -192,21 +190,10 @@ impl Start<'_> {
             launch.fd(slots::USERNS, userns.as_fd());
         }
         let _merged = self.binds(&mut launch, &binds, &plan, range.userns.as_deref())?;
-        let dev = if plan.devices.is_empty() && !plan.terminal {
-            mount::clone_fd(&inside.dev, false).map_err(step("prepare", Path::new("/dev")))?
-        } else {
-            // Mapped, they are nobody's without.
-            let mapped = inside.features.idmapped_tmpfs && range.userns.is_some();
-            let base = if mapped { 0 } else { self.base };
-            lean::dev(&plan.devices, base, plan.terminal)?
-        };
-        if let Some(userns) = range
-            .userns
-            .as_deref()
-            .filter(|_| inside.features.idmapped_tmpfs)
-        {
-            mount::set_attributes(&dev, 0, Some(userns), false)
-                .map_err(step("map ids", Path::new("/dev")))?;
+        let dev = self.dev(&plan, range.userns.as_deref())?;
+        let elsewhere = self.devices_elsewhere(&plan, range.userns.as_deref())?;
+        for (number, device) in elsewhere.iter().enumerate() {
+            launch.fd(slots::bind(plan.binds.len() + number), device.as_fd());
         }
         launch.fd(slots::DEV, dev.as_fd());
         launch.value(slots::DUMPABLE, inside.dumpable.into());

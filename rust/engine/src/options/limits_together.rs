@@ -1,7 +1,7 @@
 //! Limits looked at together, as Docker's daemon does.
 
 use super::check::conflict;
-use super::{Network, OptionError, Options, Size, SwapSize, SysctlOf};
+use super::{IpcMode, Network, OptionError, Options, Size, SwapSize, SysctlOf};
 
 /// The least memory limit and reservation, Docker's.
 pub(super) const MEMORY_MINIMUM: u64 = 6 << 20;
@@ -29,12 +29,26 @@ impl Options {
         {
             return Err(limit("--blkio-weight", weight, "must be from 10 to 1000"));
         }
-        let of_host = |of| of == SysctlOf::Network && self.network == Some(Network::Host);
-        if let Some(sysctl) = self.sysctls.iter().find(|sysctl| of_host(sysctl.of)) {
+        let network = self.network == Some(Network::Host);
+        let ipc = self.ipc == Some(IpcMode::Host);
+        for (shared, of, flag) in [
+            (network, SysctlOf::Network, "--network host"),
+            (ipc, SysctlOf::Ipc, "--ipc host"),
+        ] {
+            let mut theirs = self.sysctls.iter().filter(|sysctl| sysctl.of == of);
+            if let Some(sysctl) = theirs.next().filter(|_| shared) {
+                return Err(conflict(
+                    flag,
+                    &format!("--sysctl {}", sysctl.name),
+                    "it would be set for the whole machine",
+                ));
+            }
+        }
+        if matches!(self.ipc, Some(IpcMode::Host | IpcMode::None)) && self.shm_size.is_some() {
             return Err(conflict(
-                "--network host",
-                &format!("--sysctl {}", sysctl.name),
-                "it would be set for the whole machine",
+                "--ipc host or none",
+                "--shm-size",
+                "the container has no /dev/shm of its own",
             ));
         }
         Ok(())

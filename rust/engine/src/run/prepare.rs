@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use super::skeleton::{self, Skeleton};
-use super::{EngineError, lock, may};
+use super::{EngineError, lock, may, user};
 use crate::compose::{self, ImageView, annotation, etc, host, sources};
 use crate::logging::event;
 use crate::options::Checked;
@@ -171,6 +171,9 @@ impl Engine {
             skeleton.entries(&host.skeleton)?;
         }
         skeleton.etc(spec, options, host_image.is_some())?;
+        if self.spawner.owned().is_some() {
+            user::bind_devices(spec, options)?;
+        }
         skeleton.mount_points(spec)?;
         skeleton.masks(spec)?;
         let mut layers = of_image.to_vec();

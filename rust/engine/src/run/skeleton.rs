@@ -97,6 +97,20 @@ impl<'a> Skeleton<'a> {
             self.make(&cwd, false)?;
         }
         spec.set_mounts(Some(mounts));
+        self.device_points(spec, &covered)
+    }
+
+    /// The same for device nodes, which are bound where they do not lie in /dev.
+    fn device_points(&self, spec: &mut Spec, covered: &[PathBuf]) -> Result<(), EngineError> {
+        let Some(linux) = spec.linux_mut() else {
+            return Ok(());
+        };
+        for device in linux.devices_mut().iter_mut().flatten() {
+            let path = device.path().clone();
+            if !covered.iter().any(|covered| path.starts_with(covered)) {
+                device.set_path(self.make(&path, true)?);
+            }
+        }
         Ok(())
     }
 

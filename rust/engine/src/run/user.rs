@@ -74,13 +74,12 @@ impl Engine {
                     .into(),
             );
         }
-        bind_devices(spec, options)?;
         Ok(notes)
     }
 }
 
 /// Nobody makes nodes in a user namespace: those of the host are bound, to be used by who may use them there.
-fn bind_devices(spec: &mut Spec, options: &Checked) -> Result<(), EngineError> {
+pub(super) fn bind_devices(spec: &mut Spec, options: &Checked) -> Result<(), EngineError> {
     let mut mounts = spec.mounts().clone().unwrap_or_default();
     for asked in devices::asked(options)? {
         if !["r", "w"].iter().all(|right| asked.access.contains(right)) {

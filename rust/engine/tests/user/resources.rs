@@ -60,6 +60,11 @@ user_test!(devices, Who::Single, |user: &User| {
     let script = "head -c3 /dev/some/zero | wc -c; ls /dev/pts/ptmx /dev/null /dev/shm >/dev/null && ls -d /dev/some";
     let device = ["--device", "/dev/zero:/dev/some/zero"];
     assert_eq!(user.sh(&device, IMAGE, script), "3\n/dev/some");
+    let elsewhere = ["--device", "/dev/zero:/opt/zero"];
+    assert_eq!(
+        user.sh(&elsewhere, IMAGE, "head -c3 /opt/zero | wc -c"),
+        "3"
+    );
     refused(
         user,
         &["--device", "/dev/zero:/dev/x:r"],

@@ -258,6 +258,10 @@ fn defaults_hold_where_nothing_is_given() {
     let with = read(&["img"]);
     assert_eq!(with.memory, Some(Size::mebibytes(64)));
     assert_eq!(*with, *options(&["-m64m", "-eA=1", "-eLANG", "-q"]));
+    let (limits, sysctls) = (text(&["core=1", "nofile=2"]), text(&["net.a=1", "net.b=2"]));
+    let several = [("ulimit", &limits[..]), ("sysctl", &sysctls[..])];
+    let with = parse_run_with(&["img"], &lookup, &several).unwrap().options;
+    assert_eq!((with.ulimits.len(), with.sysctls.len()), (2, 2));
     let given = read(&["-m", "128m", "-e", "B=2", "-q=false", "img"]);
     assert_eq!(
         *given,

@@ -150,6 +150,11 @@ fn refused() {
         ),
         (&["--sysctl", "net..x=1"], "not the container's own"),
         (
+            &["--ipc", "host", "--sysctl", "kernel.msgmax=5000"],
+            "--sysctl kernel.msgmax",
+        ),
+        (&["--ipc", "none", "--shm-size", "1m"], "--shm-size"),
+        (
             &["--network", "host", "--sysctl", "net.core.somaxconn=1"],
             "--sysctl net.core.somaxconn",
         ),

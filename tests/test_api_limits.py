@@ -150,7 +150,7 @@ def test_keywords_of_limits(busybox: str) -> None:
     ("options", "words"),
     [
         ({"ulimits": {"nofile": (2, 1)}}, "ulimits"),
-        ({"ulimits": {"nofile": True}}, ""),
+        ({"ulimits": {"nofile": True}}, "bool"),
         ({"sysctls": {"vm.swappiness": 1}}, "'vm.swappiness'"),
         ({"cpu_shares": 1}, "--cpu-shares 1"),
         ({"memory_swap": "64m"}, "--memory-swap 67108864"),

@@ -72,7 +72,7 @@ def main() -> int:
 def make(path: Path, megabytes: int, count: int) -> int:
     """A docker-archive of gzip layers whose files compress about as programs do."""
     dice = random.Random(17)
-    words = [dice.randbytes(dice.randint(4, 24)) for _ in range(4096)]
+    words = [dice.randbytes(dice.randint(4, 24)) for _ in range(512)]
     members: dict[str, bytes] = {}
     digests = []
     for number in range(count):

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
 
 use super::Store;
 use super::loader::Loader;
@@ -68,10 +70,29 @@ impl Store {
         let source = open(from, workspace.path(), &options.limits, &mut progress)?;
         let images = source.images()?;
         let mut loader = Loader::new(self, &workspace, &source, options.limits)?;
-        let mut made = Vec::new();
-        for image in &images {
-            made.push(loader.image(image, &mut progress)?);
+        for name in images.iter().flat_map(|image| &image.names) {
+            name.check_free()?;
         }
+        let (wake, arrivals) = mpsc::sync_channel(1);
+        let made = thread::scope(|scope| {
+            // The disk is at work while more layers come, and the last sync has less to wait for.
+            let sync = || {
+                for () in arrivals {
+                    // An error comes again at the end.
+                    let _ = workspace.sync();
+                }
+            };
+            thread::Builder::new()
+                .name("image-sync".to_owned())
+                .spawn_scoped(scope, sync)
+                .map_err(ImageError::io("start a thread for", "the archive"))?;
+            let mut made = Vec::new();
+            for image in &images {
+                made.push(loader.image(image, &wake, &mut progress)?);
+            }
+            drop(wake);
+            Ok::<_, ImageError>(made)
+        })?;
         workspace.sync()?;
         let locked = self.lock()?;
         let mut loaded = Vec::new();

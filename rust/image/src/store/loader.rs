@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
+use std::sync::mpsc::SyncSender;
 
 use super::fetch::{Fetched, Fetcher, Job};
 use super::manifest;
@@ -62,10 +63,12 @@ impl<'a> Loader<'a> {
         &self.placed
     }
 
-    /// Brings everything of an image into the workspace that is not in the store.
+    /// Brings everything of an image into the workspace that is not in the store; each layer that
+    /// is complete wakes whoever listens.
     pub(super) fn image(
         &mut self,
         image: &Incoming,
+        wake: &SyncSender<()>,
         progress: &mut Option<Progress<'_>>,
     ) -> Result<(Record, Skipped), ImageError> {
         let id = Digest::of(&image.config);
@@ -124,6 +127,8 @@ impl<'a> Loader<'a> {
         fetcher.run(&jobs, progress, |job, layer, progress| {
             skipped.extend(&layer.skipped);
             fetched.insert((job.layer.diff_id, job.layer.blob), layer);
+            // Who is awake already will see this one too.
+            let _ = wake.try_send(());
             advance(fetched, progress)
         })?;
         if let (Some(tree), Some(merging)) = (tree, merging) {

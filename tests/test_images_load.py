@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -62,18 +61,8 @@ def nothing_of_it_left() -> Iterator[None]:
     assert parts() == there
 
 
-def tree(name: str) -> Path:
-    """The merged tree of an image."""
-    image = images.get(name)
-    diff_ids = image.document()["rootfs"]["diff_ids"]
-    chain = diff_ids[0]
-    for diff_id in diff_ids[1:]:
-        chain = f"sha256:{hashlib.sha256(f'{chain} {diff_id}'.encode()).hexdigest()}"
-    return Path(image.layers[0]).parents[1] / "trees" / chain.removeprefix("sha256:")
-
-
 def same(name: str, wanted: dict[bytes, Row]) -> None:
-    found = differences(listing(tree(name)), wanted)
+    found = differences(listing(layers.tree(name)), wanted)
     assert not found, "\n".join(found)
 
 
@@ -86,7 +75,7 @@ def test_a_layout_of_umocis(made: Path, unpacked: Callable[[str], dict[bytes, Ro
     for image, tag in zip(loaded, ("everything", "plain"), strict=True):
         assert image.skipped_total == 0
         same(image.id, unpacked(tag))
-    sparse = tree(loaded[0].id) / "sparse"
+    sparse = layers.tree(loaded[0].id) / "sparse"
     assert sparse.stat().st_size == 9 << 20
     assert sparse.stat().st_blocks * 512 < 1 << 20
 
@@ -226,7 +215,7 @@ def test_buildah(made: Path, podman: Callable[..., str], tmp_path: Path) -> None
     layers.tool(tmp_path)("skopeo", "copy", f"oci-archive:{out}", "oci:check:built")
     layers.tool(tmp_path)("umoci", "unpack", "--image", "check:built", "bundle")
     same(loaded.id, listing(tmp_path / "bundle" / "rootfs"))
-    assert (tree(loaded.id) / "etc/added").read_text() == "by buildah"
+    assert (layers.tree(loaded.id) / "etc/added").read_text() == "by buildah"
     document = images.get(loaded.id).document()["config"]
     assert (document["Cmd"], document["StopSignal"]) == (["/bin/tool"], "SIGQUIT")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -195,3 +196,15 @@ def image_id(layout: Path, tag: str) -> str:
             manifest = json.loads((layout / "blobs" / algorithm / digest).read_text())
             return str(manifest["config"]["digest"])
     raise KeyError(tag)
+
+
+def tree(name: str) -> Path:
+    """The merged tree of an image of the store."""
+    from fastbox import images
+
+    image = images.get(name)
+    diff_ids = image.document()["rootfs"]["diff_ids"]
+    chain = diff_ids[0]
+    for diff_id in diff_ids[1:]:
+        chain = f"sha256:{hashlib.sha256(f'{chain} {diff_id}'.encode()).hexdigest()}"
+    return Path(image.layers[0]).parents[1] / "trees" / chain.removeprefix("sha256:")

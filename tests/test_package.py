@@ -48,7 +48,7 @@ def test_import_is_light() -> None:
         """
     ).split()
     others = {name for name in modules if name.split(".")[0] != "fastbox"}
-    assert others <= {"__future__"}
+    assert others <= {"__future__", "errno"}  # the latter is in the interpreter
 
 
 @pytest.mark.parametrize(

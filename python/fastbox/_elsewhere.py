@@ -30,4 +30,4 @@ class _NeedsLinux:
 
 
 run = prepare = import_image = info = list_images = remove_image = run_many = needs_linux
-Plan = Pool = Job = Container = Completed = Usage = Image = Info = _NeedsLinux
+Executor = Plan = Pool = Job = Container = Completed = Usage = Image = Info = _NeedsLinux

@@ -148,7 +148,7 @@ def test_mistakes() -> None:
     cli.refused(cli.fastbox("--bogus"), 125, "unknown flag: --bogus")
     cli.refused(cli.fastbox("images", "--bogus"), 125, "--bogus")
     cli.refused(cli.fastbox("rmi"), 125, "IMAGE")
-    cli.refused(cli.fastbox("import", "x"), 125, "NAME")
+    cli.refused(cli.fastbox("import"), 125, "FILE")
 
 
 def test_reader_that_goes_away(image: str) -> None:

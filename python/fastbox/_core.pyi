@@ -276,8 +276,8 @@ class Imported:
     def id(self) -> str:
         """The image: `sha256:` and the digest of its config."""
     @property
-    def name(self) -> str:
-        """Its name, as `debian:12`."""
+    def name(self) -> str | None:
+        """Its name, as `debian:12`; None where it was given none."""
     @property
     def unchanged(self) -> bool:
         """Whether the name had this very image already."""
@@ -393,7 +393,7 @@ def option_table() -> str: ...
 def refused_flags() -> str: ...
 def import_image(
     fd: int,
-    name: str,
+    name: str | None,
     limits: tuple[int | str | None, int | None],
     message: str | None,
     changes: list[str],

@@ -42,7 +42,7 @@ __all__ = [
 
 def import_(
     source: str | os.PathLike[str] | Stream,
-    name: str,
+    name: str | None = None,
     *,
     changes: str | Iterable[str] = (),
     message: str | None = None,
@@ -50,15 +50,15 @@ def import_(
     max_bytes: int | str | None = None,
     max_entries: int | None = None,
 ) -> Imported:
-    """Makes the image `name` from a root filesystem tar.
+    """Makes the image `name`, or one that has none, from a root filesystem tar.
 
-    It is plain, or compressed by gzip, zstd, xz or bzip2. The source is a path, or an open file or
-    descriptor that is read from where it stands. `changes` are Dockerfile instructions, one or
-    several, that set the image's config, such as `ENV A=b` or `CMD ["/bin/sh"]`: CMD, ENTRYPOINT,
-    ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR. `message` is kept
-    in the image's history; `platform` (`linux/arm64`) is what its programs are for, this machine's
-    own unless given. At most `max_bytes` of file data (64 GiB) and `max_entries` entries
-    (4,000,000) are unpacked. On any error the store is as before.
+    The tar is plain, or compressed by gzip, zstd, xz or bzip2. The source is a path, or an open
+    file or descriptor that is read from where it stands. `changes` are Dockerfile instructions, one
+    or several, that set the image's config, such as `ENV A=b` or `CMD ["/bin/sh"]`: CMD,
+    ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR.
+    `message` is kept in the image's history; `platform` (`linux/arm64`) is what its programs are
+    for, this machine's own unless given. At most `max_bytes` of file data (64 GiB) and
+    `max_entries` entries (4,000,000) are unpacked. On any error the store is as before.
     """
     lines = [changes] if isinstance(changes, str) else [*changes]
     is_path = isinstance(source, (str, os.PathLike))
@@ -187,12 +187,13 @@ def prune(
     reclaimed = 0
     for image in list({**(filters or {}), **({} if all else {"dangling": True})}):
         try:
+            layers = image.document()["rootfs"]["diff_ids"]
             removed = remove(image.id, force=True)
         except (Conflict, ImageNotFound):
             continue  # in use, or somebody else was faster
         gone += removed
-        # Its last digest is the image's own where another image has all its layers.
-        reclaimed += 0 if removed[-1] == image.id else image.size
+        sizes = dict(zip(layers, image.layer_sizes, strict=False))
+        reclaimed += sum(sizes.get(digest, 0) for digest in removed)
     return gone, reclaimed
 
 

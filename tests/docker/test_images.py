@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import re
 import subprocess
+import tarfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from subprocess import PIPE
 from typing import Any
 
@@ -227,21 +232,17 @@ def test_images(both: Both, image: str, words: list[str]) -> None:
 
 def test_images_table(both: Both, image: str) -> None:
     for flags in ([], ["--no-trunc"], ["-a"]):
-        docker, fastbox = (
-            both.docker("images", *flags, image),
-            both.fastbox("images", *flags, image),
-        )
-        shapes = [
-            [len(cell) for cell in line.split("   ") if cell and "ago" not in cell]
-            for done in (docker, fastbox)
-            for line in done.stdout.splitlines()
+        tables = [
+            [re.split(r" {3,}", line) for line in call("images", *flags, image).stdout.splitlines()]
+            for call in (both.docker, both.fastbox)
         ]
-        assert len(shapes) == 4
-        assert shapes[:2] == shapes[2:], (docker, fastbox)
-        # Names and columns, but for the id and the age.
-        assert docker.stdout.splitlines()[0].split() == fastbox.stdout.splitlines()[0].split()
-        one, other = (done.stdout.splitlines()[1].split() for done in (docker, fastbox))
-        assert (one[:2], one[-1]) == (other[:2], other[-1])
+        assert tables[0][0] == tables[1][0] == ["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"]
+        ((docker,), (fastbox,)) = (table[1:] for table in tables)
+        # Each has its own id and age.
+        assert len(docker[2]) == len(fastbox[2])
+        assert docker[3].endswith(" ago")
+        assert fastbox[3].endswith(" ago")
+        assert [*docker[:2], docker[4]] == [*fastbox[:2], fastbox[4]]
 
 
 @pytest.mark.parametrize(
@@ -354,6 +355,74 @@ def test_names_move_and_go_alike(both: Both, image: str) -> None:
     assert docker == fastbox == ["compared-two:latest"]
     docker, fastbox = step("rmi", "compared-two")
     assert docker[:2] == fastbox[:2] == ["Untagged: compared-two:latest", "Deleted: "]
+
+
+def layers_archive(path: Path) -> None:
+    """A docker-archive of three layers, the last the same as the first, and an empty step."""
+    with tarfile.open(path, "w") as archive:
+
+        def put(name: str, data: bytes) -> None:
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+
+        diff_ids = []
+        for place, size in enumerate((1000, 2345, 1000)):
+            layer = io.BytesIO()
+            with tarfile.open(fileobj=layer, mode="w") as tar:
+                member = tarfile.TarInfo(f"f{size}")
+                member.size = size
+                tar.addfile(member, io.BytesIO(bytes(size)))
+            put(f"{place}/layer.tar", layer.getvalue())
+            diff_ids.append(f"sha256:{hashlib.sha256(layer.getvalue()).hexdigest()}")
+        steps = [
+            {"created": "2024-01-01T00:00:00Z", "created_by": "/bin/sh -c #(nop) ADD file\tin /"},
+            {"created": "2024-01-02T01:02:03.5Z", "created_by": f"RUN {'x' * 60}", "comment": "c"},
+            {"created": "2024-01-03T00:00:00Z", "created_by": "CMD", "empty_layer": True},
+            {"created": "2024-01-04T00:00:00Z"},
+        ]
+        config = {
+            "created": "2024-01-04T00:00:00Z",
+            "architecture": "amd64",
+            "os": "linux",
+            "author": "somebody",
+            "config": {"Cmd": ["x"], "Labels": {"k": "v"}},
+            "rootfs": {"type": "layers", "diff_ids": diff_ids},
+            "history": steps,
+        }
+        put("config.json", json.dumps(config).encode())
+        layers = [f"{place}/layer.tar" for place in range(3)]
+        entry = {"Config": "config.json", "RepoTags": [NAME], "Layers": layers}
+        put("manifest.json", json.dumps([entry]).encode())
+
+
+def test_a_loaded_image_of_several_layers(both: Both, tmp_path: Path) -> None:
+    layers_archive(tmp_path / "a.tar")
+    for call in (both.docker, both.fastbox):
+        assert call("load", "-q", "-i", tmp_path / "a.tar").code == 0
+    for words in (
+        ["history", NAME],
+        ["history", "--no-trunc", NAME],
+        ["history", "--human=false", NAME],
+        ["history", "-q", NAME],
+        ["history", "--format", "table {{.CreatedBy}}\\t{{.Size}}", NAME],
+        ["images", NAME],
+        ["images", "--no-trunc", "--format", "{{.ID}} {{.CreatedAt}} {{.CreatedSince}}", NAME],
+        ["image", "inspect", "-f", "{{json .RootFS}} {{.Id}} {{.Created}} {{.Author}}", NAME],
+    ):
+        docker, fastbox = both.docker(*words), both.fastbox(*words)
+        assert (docker.code, docker.stdout) == (fastbox.code, fastbox.stdout), (docker, fastbox)
+    # Docker's client writes < as \\u003c here.
+    rows = [
+        [json.loads(line) for line in call("history", "--format", "json", NAME).stdout.splitlines()]
+        for call in (both.docker, both.fastbox)
+    ]
+    assert rows[0] == rows[1]
+    docker, fastbox = inspected(both)
+    assert docker["Id"] == fastbox["Id"]
+    assert docker["Config"] == fastbox["Config"]
+    for call in (both.docker, both.fastbox):
+        assert call("rmi", NAME).code == 0
 
 
 def test_an_image_in_use(both: Both, image: str) -> None:

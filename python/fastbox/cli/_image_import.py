@@ -13,11 +13,11 @@ def import_parser() -> Parser:
     """The archive, what the image is called and what it says of its containers."""
     parser = Parser(
         "import",
-        "[OPTIONS] FILE|- NAME[:TAG]",
+        "[OPTIONS] FILE|- [NAME[:TAG]]",
         "Make an image from a root filesystem tar: plain, gzip, zstd, xz or bzip2.",
     )
     parser.add_argument("file", metavar="FILE|-")
-    parser.add_argument("name", metavar="NAME[:TAG]")
+    parser.add_argument("name", metavar="NAME[:TAG]", nargs="?")
     parser.add_argument(
         "-c",
         "--change",

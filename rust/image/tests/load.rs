@@ -323,3 +323,20 @@ fn a_descriptor_without_an_image_is_said() {
         "{error}"
     );
 }
+
+#[test]
+fn a_layer_that_is_there_twice_counts_twice() {
+    let scratch = Scratch::new("load-twice");
+    let layers = layers();
+    let twice = [layers.clone(), layers.clone()].concat();
+    scratch
+        .load(Files::default().docker(&["x"], &twice).tar())
+        .unwrap();
+    let list = scratch.store.list().unwrap();
+    assert_eq!(list[0].layer_sizes.len(), twice.len());
+    assert_eq!(
+        list[0].layer_sizes[..layers.len()],
+        list[0].layer_sizes[layers.len()..]
+    );
+    assert_eq!(list[0].layer_sizes.iter().sum::<u64>(), list[0].size);
+}

@@ -300,3 +300,11 @@ fn a_later_image_that_lies_takes_the_earlier_with_it() {
     let index = [named(first, "good:1"), named(second, "bad:1")];
     refused(files.layout(&index).tar(), &name);
 }
+
+#[test]
+fn the_name_of_the_machine_itself() {
+    for name in ["host", "host:latest", "docker.io/library/host:latest"] {
+        let files = Files::default().docker(&["other:1", name], &[layer()]);
+        refused(files.tar(), "the name host:latest is reserved");
+    }
+}

@@ -64,10 +64,11 @@ pub struct Imported {
 }
 
 impl Store {
-    /// Makes the image `name` from a root filesystem archive: tar, plain or compressed by gzip, zstd
-    /// or xz. It is read once and unpacked while it is read, in bounded memory. The blob is kept as
-    /// it was given; OCI has no media type for xz, so such a layer is kept as zstd. An image that
-    /// had the name loses it. On any error the store is as before.
+    /// Makes the image `name`, or one without a name, from a root filesystem archive: tar, plain or
+    /// compressed by gzip, zstd, xz or bzip2. It is read once and unpacked while it is read, in bounded
+    /// memory. The blob is kept as it was given; where OCI has no media type for its compression (xz,
+    /// bzip2) it is kept as zstd. An image that had the name loses it. On any error the store is as
+    /// before.
     ///
     /// An ordinary user owns all files and gets no device nodes; their files are readable and their
     /// directories passable by them, whatever the archive says. What was left out is in
@@ -76,15 +77,16 @@ impl Store {
     /// # Errors
     /// [`ImageError::Truncated`], [`ImageError::Corrupt`], [`ImageError::Unsupported`],
     /// [`ImageError::Refused`] and [`ImageError::LimitExceeded`] for the archive,
-    /// [`ImageError::Reserved`], [`ImageError::Cancelled`], [`ImageError::Io`]. After an error in the archive it may take one
-    /// more read of `reader` until this returns.
-    pub fn import(
+    /// [`ImageError::Reserved`], [`ImageError::Cancelled`], [`ImageError::Io`]. After an error in the
+    /// archive it may take one more read of `reader` until this returns.
+    pub fn import<'n>(
         &self,
         reader: impl Read,
-        name: &Reference,
+        name: impl Into<Option<&'n Reference>>,
         options: ImportOptions<'_>,
     ) -> Result<Imported, ImageError> {
-        name.check_free()?;
+        let name = name.into();
+        name.map_or(Ok(()), Reference::check_free)?;
         self.clean()?;
         let workspace = self.workspace()?;
         let start = Instant::now();
@@ -142,12 +144,13 @@ impl Store {
     fn publish_import(
         &self,
         workspace: &Workspace,
-        name: &Reference,
+        name: Option<&Reference>,
         documents: &Documents,
     ) -> Result<(Image, bool, Option<Digest>), ImageError> {
         let locked = self.lock()?;
         let record = documents.record();
-        if let Some(before) = self.named(name)?
+        if let Some(name) = name
+            && let Some(before) = self.named(name)?
             && self.is_same(&before, documents)?
             && let Some(image) = self.hold(&before)?
         {
@@ -161,7 +164,7 @@ impl Store {
             (from("config"), self.blob(&record.id)),
             (from("manifest"), self.blob(&record.manifest)),
         ];
-        let names = std::slice::from_ref(name);
+        let names = name.map(std::slice::from_ref).unwrap_or_default();
         let published = self.publish(&locked, workspace, &placed, &record, names)?;
         Ok((published.image, false, published.replaced.first().copied()))
     }

@@ -189,14 +189,14 @@ impl<'a> Loader<'a> {
         record.layers = diff_ids.to_vec();
         record.blobs = blobs;
         record.tree = tree;
-        let mut seen = HashSet::new();
         for layer in diff_ids {
             let notes = match self.files(layer) {
                 Some((_, notes)) => notes.clone(),
                 None => self.store.notes(layer)?.unwrap_or_default(),
             };
             record.layer_sizes.push(notes.bytes);
-            record.size += if seen.insert(layer) { notes.bytes } else { 0 };
+            // One that is there twice counts twice, as with Docker.
+            record.size += notes.bytes;
             if let ([_], Some((path, _))) = (diff_ids, notes.links.first()) {
                 let reason = "it is a hard link to a file that no lower layer has";
                 return Err(ImageError::refused(path, reason));

@@ -110,7 +110,7 @@ fn member<'py>(of: Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py, PyAny>>
 #[pyclass(frozen, module = "fastbox._core", get_all)]
 pub struct Imported {
     id: String,
-    name: String,
+    name: Option<String>,
     unchanged: bool,
     replaced: Option<String>,
     entries: u64,
@@ -127,11 +127,11 @@ impl Imported {
 }
 
 impl Imported {
-    fn new(name: &Reference, made: image::Imported) -> Imported {
+    fn new(name: Option<&Reference>, made: image::Imported) -> Imported {
         let skipped = made.skipped.first.into_iter();
         Imported {
             id: made.image.id.to_string(),
-            name: name.short(),
+            name: name.map(Reference::short),
             unchanged: made.unchanged,
             replaced: made.replaced.map(|id| id.to_string()),
             entries: made.entries,
@@ -167,7 +167,7 @@ impl Read for Source<'_> {
 pub fn import_image(
     py: Python<'_>,
     fd: i32,
-    name: &str,
+    name: Option<&str>,
     limits: (Bound<'_, PyAny>, Option<u64>),
     message: Option<String>,
     changes: Vec<String>,
@@ -182,7 +182,7 @@ pub fn import_image(
             false => ControlFlow::Continue(()),
         };
         let made = (|| {
-            let name = Reference::parse(name)?;
+            let name = name.map(Reference::parse).transpose()?;
             let mut config = Config::default();
             image::change::apply(&mut config, &changes)?;
             let options = ImportOptions {
@@ -195,8 +195,8 @@ pub fn import_image(
             let store = run::engine()?;
             let made = store
                 .store()
-                .import(Source(file, &interrupt), &name, options)?;
-            Ok::<_, EngineError>(Imported::new(&name, made))
+                .import(Source(file, &interrupt), name.as_ref(), options)?;
+            Ok::<_, EngineError>(Imported::new(name.as_ref(), made))
         })();
         (made, interrupt.into_inner())
     });

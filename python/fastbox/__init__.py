@@ -75,9 +75,11 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> object:
     # concurrent.futures takes longer to import than all of fastbox.
-    if name == "Executor" and sys.platform == "linux":
-        from fastbox.executor import Executor
-
+    if name == "Executor":
+        if sys.platform == "linux":
+            from fastbox.executor import Executor
+        else:
+            from fastbox._elsewhere import Executor
         return Executor
     raise AttributeError(f"module 'fastbox' has no attribute {name!r}")
 

@@ -56,11 +56,10 @@ def test_processes(busybox: str) -> None:
 
 
 def test_processor_time(busybox: str) -> None:
-    free = shell(busybox, BUSY).usage
     usage = shell(busybox, BUSY, cpus=0.2).usage
-    assert free.cpu_total_ns is not None
     assert usage.cpu_total_ns is not None
-    assert usage.cpu_total_ns / usage.wall_ns < 0.3 < free.cpu_total_ns / free.wall_ns
+    # Without the limit it would be 1, and on a busy machine anything.
+    assert usage.cpu_total_ns / usage.wall_ns < 0.3
 
 
 def test_disk(busybox: str) -> None:

@@ -44,6 +44,7 @@ class Config(TypedDict, total=False):
     init: bool | None
     """Run an init as the container's first process: it hands signals on and waits for processes
     that lost their parent."""
+
     stop_signal: str | None
     """Signal that asks the program to end; kept for containers that live on. Default: the image's,
     else SIGTERM."""

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use oci_spec::image::ImageConfiguration;
+use serde_json::{Map, Value};
 
 use crate::digest::Digest;
 use crate::error::ImageError;
@@ -22,6 +23,9 @@ pub struct Image {
     pub name: Option<Reference>,
     /// The config document (OCI image-spec, config.md).
     pub config: ImageConfiguration,
+    /// Its health check, which only Docker's format has: an object with the fields of
+    /// [`Healthcheck`](crate::Healthcheck).
+    pub healthcheck: Option<Map<String, Value>>,
     /// The unpacked layers, the lowest first.
     pub layers: Vec<PathBuf>,
     pub(crate) _lease: File,

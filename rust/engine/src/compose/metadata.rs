@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{ImageView, annotation};
 use crate::options::{Checked, Expose, StopSignal};
@@ -26,7 +26,7 @@ pub(super) fn annotations(options: &Checked, image: &ImageView) -> HashMap<Strin
         annotation::STOP_TIMEOUT,
         options.stop_timeout.map(|seconds| seconds.to_string()),
     );
-    put(annotation::HEALTHCHECK, healthcheck(options));
+    put(annotation::HEALTHCHECK, healthcheck(options, image));
     all
 }
 
@@ -63,14 +63,20 @@ fn stop_signal(options: &Checked, image: &ImageView) -> Option<String> {
     }
 }
 
-/// Docker's fields, times in nanoseconds.
-fn healthcheck(options: &Checked) -> Option<String> {
+/// The image's, each field of which the user's goes before; times in nanoseconds.
+fn healthcheck(options: &Checked, image: &ImageView) -> Option<String> {
     if options.no_healthcheck {
         return Some(json!({ "Test": ["NONE"] }).to_string());
     }
-    let time = |time: Option<Duration>| time.map(|time| json!(time.as_nanos() as u64));
+    let mut check = image.healthcheck.cloned().unwrap_or_default();
+    let time = |time: Option<Duration>| {
+        // 0 stands for the default.
+        let time = time.filter(|time| !time.is_zero())?;
+        Some(json!(time.as_nanos() as u64))
+    };
     let command = options.health_cmd.as_ref();
-    let fields: Map<String, Value> = [
+    let retries = options.health_retries.filter(|number| *number > 0);
+    for (name, given) in [
         (
             "Test",
             command.map(|command| json!(["CMD-SHELL", command.0])),
@@ -79,13 +85,11 @@ fn healthcheck(options: &Checked) -> Option<String> {
         ("Timeout", time(options.health_timeout)),
         ("StartPeriod", time(options.health_start_period)),
         ("StartInterval", time(options.health_start_interval)),
-        (
-            "Retries",
-            options.health_retries.map(|number| json!(number)),
-        ),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-    .collect();
-    (!fields.is_empty()).then(|| Value::Object(fields).to_string())
+        ("Retries", retries.map(|number| json!(number))),
+    ] {
+        if let Some(given) = given {
+            check.insert(name.to_owned(), given);
+        }
+    }
+    (!check.is_empty()).then(|| Value::Object(check).to_string())
 }

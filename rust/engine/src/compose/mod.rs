@@ -28,6 +28,7 @@ use std::path::{Path, PathBuf};
 use fastbox_container::security::caps::{self, CapSet};
 use oci_spec::image::Config;
 use oci_spec::runtime::{LinuxDevice, LinuxDeviceCgroup, Mount, Root, Spec};
+use serde_json::{Map, Value};
 
 use crate::options::{Checked, Network, Preset, UserNamespace, UtsMode};
 
@@ -40,6 +41,8 @@ pub const OCI_VERSION: &str = "1.2.0";
 pub struct ImageView<'a> {
     /// The `config` object of its configuration.
     pub config: Option<&'a Config>,
+    /// Its health check, with the fields of Docker's format.
+    pub healthcheck: Option<&'a Map<String, Value>>,
     /// Mounts that show images: the host image's directories, other images that the options mount.
     pub mounts: &'a [Mount],
     /// Which of [`etc::FILES`] can be mounted over this image's own.

@@ -98,6 +98,7 @@ impl Engine {
                     .as_ref()
                     .and_then(|image| image.config.config().as_ref()),
             },
+            healthcheck: image.as_ref().and_then(|image| image.healthcheck.as_ref()),
             mounts: &mounts,
             etc_files: host_image
                 .as_ref()

@@ -1,6 +1,6 @@
 //! Finding images.
 
-use oci_spec::image::ImageConfiguration;
+use serde_json::{Map, Value};
 
 use super::record::Record;
 use super::{Store, parse};
@@ -90,11 +90,13 @@ impl Store {
         let Some(lease) = self.lease(&record.id)? else {
             return Ok(None);
         };
+        let document = self.document(&record.id)?;
         Ok(Some(Image {
             id: record.id,
             manifest: record.manifest,
             name: record.reference(),
-            config: self.config(&record.id)?,
+            config: parse(&self.blob(&record.id), document.as_bytes())?,
+            healthcheck: healthcheck(&document),
             layers: match &record.tree {
                 Some(tree) => vec![self.tree(tree)],
                 None => record.layers.iter().map(|id| self.layer(id)).collect(),
@@ -102,9 +104,18 @@ impl Store {
             _lease: lease,
         }))
     }
+}
 
-    fn config(&self, id: &Digest) -> Result<ImageConfiguration, ImageError> {
-        parse(&self.blob(id), self.document(id)?.as_bytes())
+/// What OCI's config has no field for.
+fn healthcheck(document: &str) -> Option<Map<String, Value>> {
+    // Hardly an image has one, and reading a document twice takes its time.
+    if !document.contains("\"Healthcheck\"") {
+        return None;
+    }
+    let mut document: Value = serde_json::from_str(document).ok()?;
+    match document.get_mut("config")?.get_mut("Healthcheck")?.take() {
+        Value::Object(check) => Some(check),
+        _ => None,
     }
 }
 

@@ -143,4 +143,28 @@ fn a_check_of_health_is_kept() {
     assert_eq!(check(&all), fields);
     assert_eq!(check(&["--no-healthcheck"]), json!({"Test": ["NONE"]}));
     assert_eq!(check(&["--health-retries", "2"]), json!({"Retries": 2}));
+
+    let image = r#"{"Healthcheck": {"Test": ["CMD", "a"], "Interval": 7, "Retries": 2}}"#;
+    let of_image = |line: &[&str]| {
+        kept(
+            &super::spec(image, &[line, &["img", "x"]].concat()),
+            annotation::HEALTHCHECK,
+        )
+    };
+    assert_eq!(
+        of_image(&[]),
+        json!({"Test": ["CMD", "a"], "Interval": 7, "Retries": 2})
+    );
+    let given = [
+        "--health-cmd",
+        "b",
+        "--health-interval",
+        "0s",
+        "--health-timeout",
+        "1ms",
+    ];
+    let fields =
+        json!({"Test": ["CMD-SHELL", "b"], "Interval": 7, "Retries": 2, "Timeout": 1_000_000});
+    assert_eq!(of_image(&given), fields);
+    assert_eq!(of_image(&["--no-healthcheck"]), json!({"Test": ["NONE"]}));
 }

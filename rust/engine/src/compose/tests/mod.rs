@@ -36,7 +36,13 @@ fn host() -> Host {
 
 /// Composes `fastbox run LINE` for an image with this config (JSON).
 fn try_compose(config: &str, line: &[&str]) -> Result<Spec, SpecError> {
-    let config: Config = serde_json::from_str(config).unwrap();
+    let text = config;
+    let config: Config = serde_json::from_str(text).unwrap();
+    let mut whole: Value = serde_json::from_str(text).unwrap();
+    let check = match whole["Healthcheck"].take() {
+        Value::Object(check) => check,
+        _ => Map::new(),
+    };
     let run = parse_run(line, &|_| None).unwrap();
     let read = |path: &str| match path {
         "/etc/passwd" => Some(PASSWD.into()),
@@ -51,6 +57,7 @@ fn try_compose(config: &str, line: &[&str]) -> Result<Spec, SpecError> {
     };
     let image = ImageView {
         config: Some(&config),
+        healthcheck: Some(&check).filter(|check| !check.is_empty()),
         mounts: &[],
         etc_files: &etc::FILES,
         read: &read,

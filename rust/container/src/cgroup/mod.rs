@@ -13,6 +13,7 @@ mod device_program;
 mod devices;
 mod driver;
 mod error;
+mod founding;
 mod io;
 mod limits;
 mod mounts;

@@ -4,6 +4,7 @@ mod devices;
 mod disk;
 mod ends;
 mod files;
+mod groups;
 mod hostile;
 mod identity;
 mod image_volumes;

@@ -57,7 +57,7 @@ impl Store {
     /// loaded. Layers that are here already are not read. On any error the store is as before.
     ///
     /// # Errors
-    /// Those of [`Store::import`], [`ImageError::Reserved`] for a name in it among them; [`ImageError::Document`], [`ImageError::Missing`],
+    /// Those of [`Store::import`]; [`ImageError::Document`], [`ImageError::Missing`],
     /// [`ImageError::Mismatch`] and [`ImageError::Platform`] for what is in the archive.
     pub fn load(
         &self,

@@ -408,7 +408,7 @@ def test_a_loaded_image_of_several_layers(both: Both, tmp_path: Path) -> None:
         ["history", "--format", "table {{.CreatedBy}}\\t{{.Size}}", NAME],
         ["images", NAME],
         ["images", "--no-trunc", "--format", "{{.ID}} {{.CreatedAt}} {{.CreatedSince}}", NAME],
-        ["image", "inspect", "-f", "{{json .RootFS}} {{.Id}} {{.Created}} {{.Author}}", NAME],
+        ["image", "inspect", "-f", "{{.RootFS.Layers}} {{.Id}} {{.Created}} {{.Author}}", NAME],
     ):
         docker, fastbox = both.docker(*words), both.fastbox(*words)
         assert (docker.code, docker.stdout) == (fastbox.code, fastbox.stdout), (docker, fastbox)

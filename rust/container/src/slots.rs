@@ -68,6 +68,13 @@ pub const NODES: [Slot; 6] = [Slot(25), Slot(26), Slot(27), Slot(28), Slot(29), 
 pub const STUB: Slot = Slot(238);
 pub const REPORT: Slot = Slot(239);
 
+/// Namespaces of a running container that this one joins: the second becomes its /dev/shm. The clone_args of the child
+/// that is in its pid namespace.
+pub const JOIN_IPC: Slot = Slot(250);
+pub const JOIN_MOUNTS: Slot = Slot(251);
+pub const JOIN_PID: Slot = Slot(252);
+pub const JOIN_CLONE: Slot = Slot(253);
+
 /// 0 inside, as who makes the mounts sees it.
 pub const ROOT_ID: Slot = Slot(236);
 
@@ -91,5 +98,5 @@ pub fn bind(index: usize) -> Slot {
 
 /// Texts of ids outside, in the order of the plan's list; none for more than fit.
 pub fn id_text(index: usize) -> Option<Slot> {
-    (index < 15).then(|| Slot(ID_TEXTS + index as u8))
+    (index < 10).then(|| Slot(ID_TEXTS + index as u8))
 }

@@ -50,6 +50,8 @@ pub mod flags {
     pub const CGROUP: u32 = 1 << 1;
     /// It has a reserved name.
     pub const NAME: u32 = 1 << 2;
+    /// Others may join its IPC namespace.
+    pub const IPC: u32 = 1 << 3;
 }
 
 #[repr(C)]

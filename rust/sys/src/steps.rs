@@ -500,6 +500,14 @@ impl Builder {
         )
     }
 
+    /// PR_SET_DUMPABLE to 0: nobody traces this process, which still shares the caller's memory (ptrace(2)).
+    pub fn undumpable(&mut self) -> &mut Self {
+        self.call(
+            nr::PRCTL,
+            [4.into(), 0.into(), 0.into(), 0.into(), 0.into()],
+        )
+    }
+
     /// A new session keyring (keyctl(2), KEYCTL_JOIN_SESSION_KEYRING): the caller's keys are the caller's.
     pub fn new_session_keyring(&mut self) -> &mut Self {
         self.step(

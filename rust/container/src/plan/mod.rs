@@ -2,6 +2,7 @@
 
 mod devices;
 mod early;
+mod join;
 mod mounts;
 pub(crate) mod network;
 mod options;
@@ -23,6 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use devices::Device;
 pub(crate) use devices::STANDARD as STANDARD_DEVICES;
+pub use join::{JOINED_SHM, Joins};
 pub use mounts::{Bind, VOLUME, has_upper};
 pub(crate) use owned::{DEV_DIRECTORIES, DEV_LINKS};
 pub(crate) use process::Process;
@@ -35,6 +37,11 @@ pub enum Userns {
     /// A range of its own, in a user namespace entered before the mounts, which are its own: for who may administer
     /// them (CAP_SYS_ADMIN).
     Early,
+    /// That of a running container, whose namespaces it joins; entered after the mounts.
+    Joined {
+        /// The id outside that is 0 in it.
+        base: u32,
+    },
     /// The caller's.
     Host,
     /// An ordinary user's: a user namespace that owns the mounts, in which 0 is the user.
@@ -45,6 +52,12 @@ pub enum Userns {
 }
 
 impl Userns {
+    /// Whether ids inside are others than outside, in a user namespace that owns nothing but what is made for it.
+    #[must_use]
+    pub fn maps_ids(self) -> bool {
+        matches!(self, Userns::Late | Userns::Early | Userns::Joined { .. })
+    }
+
     /// Whether each container has a range of ids, recycled within its plan.
     #[must_use]
     pub fn own_range(self) -> bool {
@@ -94,6 +107,7 @@ pub struct Plan {
     /// A network namespace that the user namespace owns is made for each launch.
     pub(crate) own_network: bool,
     own_pids: bool,
+    joins: Vec<Joins>,
     pub(crate) init: bool,
     pub(crate) limits: Limits,
     pub(crate) cgroup_parent: Parent,
@@ -121,6 +135,8 @@ struct Compiler<'a> {
     id_texts: Vec<(Slot, u32)>,
     prepared: Option<early::Prepared>,
     has_terminal: bool,
+    /// Processes of another container see the child before it has executed anything.
+    exposed: bool,
     unified_cgroups: bool,
     /// Version 1: the controllers of each hierarchy with limits of this container's.
     cgroup_hierarchies: Vec<Vec<&'static str>>,
@@ -173,7 +189,9 @@ impl Plan {
 
         let mut namespaces = 0;
         let mut network = false;
-        for namespace in linux.namespaces().iter().flatten() {
+        let joins = join::read(&linux, choices.userns)?;
+        let own = |one: &&LinuxNamespace| one.path().is_none();
+        for namespace in linux.namespaces().iter().flatten().filter(own) {
             namespaces |= match namespace.typ() {
                 LinuxNamespaceType::Mount => flags::NEWNS,
                 LinuxNamespaceType::Pid => flags::NEWPID,
@@ -196,7 +214,7 @@ impl Plan {
         }
         let own_uts = namespaces & flags::NEWUTS != 0;
         let own_pids = namespaces & flags::NEWPID != 0;
-        let own_network = network && choices.userns.own_range();
+        let own_network = network && choices.userns.maps_ids();
         if network && !own_network {
             namespaces |= flags::NEWNET;
         }
@@ -213,6 +231,7 @@ impl Plan {
             id_texts: Vec::new(),
             prepared: None,
             has_terminal: false,
+            exposed: joins.contains(&Joins::Pid),
             unified_cgroups: driver.kind() == crate::cgroup::Kind::V2,
             cgroup_hierarchies: driver.limited_hierarchies(&limits),
             host_cgroups: None,
@@ -221,7 +240,9 @@ impl Plan {
         // A new user namespace has them all (user_namespaces(7)).
         let available = match choices.userns {
             Userns::Host => crate::security::caps::available(),
-            Userns::Late | Userns::Early | Userns::Owned { .. } => CapSet::ALL,
+            Userns::Late | Userns::Early | Userns::Joined { .. } | Userns::Owned { .. } => {
+                CapSet::ALL
+            }
         };
         let process = Process::read(spec, available)?;
         compiler.only_mapped_ids(&process)?;
@@ -229,8 +250,10 @@ impl Plan {
         compiler.read_binds()?;
         compiler.oom_score(&process);
         compiler.enter_owned();
+        compiler.join_processes(&joins);
         compiler.begin(group.map_or(0, |group| group.joins(&limits)));
         let is_cgroup = |n: &LinuxNamespace| n.typ() == LinuxNamespaceType::Cgroup;
+        compiler.join_memory(&joins);
         let early = compiler.is_early();
         if !linux.namespaces().iter().flatten().any(is_cgroup) {
             compiler.see_own_groups();
@@ -278,6 +301,7 @@ impl Plan {
             namespaces,
             own_network,
             own_pids,
+            joins,
             init: choices.init,
             limits,
             cgroup_parent: choices.cgroup_parent.clone(),
@@ -343,8 +367,22 @@ impl Plan {
         self.hostname.as_deref().unwrap_or(short)
     }
 
+    /// The id outside that is 0 inside, in a range that begins with `base` where the container has one of its own.
+    pub(crate) fn outside(&self, base: u32) -> u32 {
+        match self.userns {
+            Userns::Joined { base } => base,
+            _ => base,
+        }
+    }
+
+    /// What of other containers is handed over for each start, in this order, after layers and binds.
+    pub fn joins(&self) -> &[Joins] {
+        &self.joins
+    }
+
     /// User and group of the program as seen from outside, in a range that begins with `base`.
     pub(crate) fn user(&self, base: u32) -> Option<(u32, u32)> {
+        let base = self.outside(base);
         let outside = (base + self.process.uid, base + self.process.gid);
         (!matches!(self.userns, Userns::Owned { .. })).then_some(outside)
     }
@@ -411,7 +449,7 @@ impl Compiler<'_> {
         if network && !own {
             let last_group = match self.choices.userns {
                 Userns::Owned { ids } => ids - 1,
-                Userns::Late | Userns::Early | Userns::Host => i32::MAX as u32,
+                _ => i32::MAX as u32,
             };
             self.child.label("loopback up", "lo").loopback_up();
             network::open_to_all(&mut self.child, crate::slots::PROC, last_group);

@@ -1,7 +1,7 @@
 //! What is mounted in the root, in the document's order, and what is hidden afterwards.
 
 use super::options::Options;
-use super::{Compiler, Userns, terminal};
+use super::{Compiler, JOINED_SHM, Userns, terminal};
 use crate::error::PlanError;
 use crate::slots;
 use fastbox_sys::builder::{Arg, Slot};
@@ -55,6 +55,9 @@ impl Compiler<'_> {
                 _ if options.bind => self.bind(index, &options, &target),
                 "proc" | "sysfs" if self.attach_prepared(kind, &target) => {
                     sysfs |= kind == "sysfs";
+                }
+                JOINED_SHM => {
+                    self.child.attach(slots::JOIN_MOUNTS, target.as_str());
                 }
                 // Made with the root.
                 VOLUME => {}
@@ -295,7 +298,7 @@ impl Compiler<'_> {
             let source = mount.source().clone().unwrap_or_default();
             // What the image itself shows of the host keeps foreign ids: root inside is not its owner.
             let idmapped =
-                self.choices.userns.own_range() && !self.choices.foreign.contains(&source);
+                self.choices.userns.maps_ids() && !self.choices.foreign.contains(&source);
             self.binds.push(Bind {
                 source,
                 recursive: options.recursive,

@@ -38,7 +38,7 @@ impl Compiler<'_> {
     pub(super) fn is_mapped(&self, id: u32) -> bool {
         match self.choices.userns {
             Userns::Owned { ids } => id < ids,
-            Userns::Late | Userns::Early | Userns::Host => true,
+            _ => true,
         }
     }
 

@@ -39,7 +39,10 @@ impl Compiler<'_> {
     /// The host's cgroup namespace is left for as long as mounts are made, which then show the container's own groups
     /// only. Where the user namespace is entered first there is no way back, and no such mount.
     pub(super) fn see_own_groups(&mut self) {
-        if !matches!(self.choices.userns, Userns::Late | Userns::Host) {
+        if !matches!(
+            self.choices.userns,
+            Userns::Late | Userns::Host | Userns::Joined { .. }
+        ) {
             self.no_cgroup_mount = true;
             return;
         }

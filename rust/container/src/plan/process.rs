@@ -105,8 +105,8 @@ impl Compiler<'_> {
             let code = filter.instructions.iter().flat_map(|i| i.bytes()).collect();
             (code, filter.flags)
         });
-        let late = self.choices.userns == Userns::Late;
         let stdio = self.stdio();
+        let late = matches!(self.choices.userns, Userns::Late | Userns::Joined { .. });
         let b = &mut self.child;
         if own_hostname {
             b.label("set hostname", "")
@@ -126,6 +126,10 @@ impl Compiler<'_> {
                 b.label("set limit", rlimit_name(*resource))
                     .rlimit(*resource, *hard, *hard);
             }
+        }
+        if self.exposed {
+            // Those of the user namespace could trace it from here on, and reach into the caller's memory.
+            b.label("enter", "user namespace").undumpable();
         }
         if late {
             b.label("enter", "user namespace")
@@ -183,9 +187,11 @@ impl Compiler<'_> {
             process.effective.bits(),
             process.inheritable.bits(),
         );
-        b.label("set ids", "afterwards")
-            .dumpable(slots::DUMPABLE)
-            .die_with_parent();
+        b.label("set ids", "afterwards");
+        if !self.exposed {
+            b.dumpable(slots::DUMPABLE);
+        }
+        b.die_with_parent();
         if process.no_new_privileges {
             b.label("no new privileges", "").no_new_privs();
             if let Some((code, flags)) = filter {

@@ -52,12 +52,13 @@ impl Start<'_> {
         launch.string(slots::ID, text(id));
         launch.string(slots::UPPER, text(&format!("{id}/upper")));
         launch.string(slots::WORK, text(&format!("{id}/work")));
-        launch.value(slots::BASE, self.base.into());
+        let base = plan.outside(self.base);
+        launch.value(slots::BASE, base.into());
         // Where the user namespace is entered first, ids are as seen in it.
         let seen = if plan.userns == Userns::Early {
             0
         } else {
-            self.base
+            base
         };
         launch.value(slots::ROOT_ID, seen.into());
         if plan.terminal {

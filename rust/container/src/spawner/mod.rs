@@ -30,7 +30,7 @@ use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 /// More set-ups in flight than this only lengthen the tail.
 const WORKERS_PER_CPU: usize = 2;
@@ -171,6 +171,8 @@ struct Inside {
     features: Features,
     /// Whether this process's memory may be dumped; asked before the first child changes it for a moment.
     dumpable: bool,
+    /// Held by starts that say so of the memory a child shares; alone by those in which it must not be said.
+    dumping: RwLock<()>,
     programs: namespaces::Programs,
     kept: Mutex<HashMap<(u64, u32), Range>>,
     /// What is held of running containers, so that its end is the janitor's work: the mount namespace, the tmpfs of

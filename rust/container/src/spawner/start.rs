@@ -4,7 +4,7 @@ use super::terminal::Terminal;
 use super::timing::monotonic;
 use super::{Ends, Launched, Range, Remains, Request, Shared, janitor, lock, namespaces, network};
 use crate::error::ContainerError;
-use crate::plan::{Plan, Userns};
+use crate::plan::{Joins, Plan, Userns};
 use crate::slots;
 use fastbox_sys::builder::Program;
 use fastbox_sys::launch::{Child, Failure, Launch, Stack};
@@ -15,7 +15,7 @@ use nix::sys::stat::Mode;
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// One start in the making.
 pub(super) struct Start<'a> {
@@ -25,6 +25,8 @@ pub(super) struct Start<'a> {
     pub(super) base: u32,
     pub(super) timed: bool,
     pub(super) timings: Vec<(&'static str, String, u64)>,
+    /// Namespaces of a running container, in the order of the plan's list.
+    pub(super) joined: Vec<OwnedFd>,
 }
 
 impl Start<'_> {
@@ -70,6 +72,8 @@ impl Start<'_> {
         opened: &mut Vec<OwnedFd>,
     ) -> Result<(i32, Vec<OwnedFd>, Ends), ContainerError> {
         let shared = self.shared;
+        let others = self.plan.joins().len().min(opened.len());
+        self.joined = opened.split_off(opened.len() - others);
         let mut layers = Vec::new();
         if fresh || !shared.inside.features.detached_layers {
             layers = self.layers(opened);
@@ -130,6 +134,13 @@ impl Start<'_> {
         let inside = &self.shared.inside;
         let userns = match self.plan.userns {
             Userns::Host | Userns::Owned { .. } => None,
+            Userns::Joined { .. } => self
+                .joined
+                .first()
+                .map(|fd| fd.try_clone())
+                .transpose()
+                .map_err(|_| ContainerError::spawner("copy an fd")(Errno::EMFILE))?
+                .map(Arc::new),
             Userns::Late | Userns::Early => {
                 Some(Arc::new(namespaces::user(inside, self.stack, self.base)?))
             }
@@ -160,7 +171,9 @@ impl Start<'_> {
             let mut kept = lock(&inside.kept);
             match plan.userns {
                 // Used by one container at a time.
-                Userns::Late | Userns::Early => kept.remove(&(plan.id, self.base)),
+                Userns::Late | Userns::Early | Userns::Joined { .. } => {
+                    kept.remove(&(plan.id, self.base))
+                }
                 Userns::Host | Userns::Owned { .. } => {
                     kept.get(&(plan.id, self.base)).and_then(|range| {
                         let layers = range
@@ -199,6 +212,19 @@ impl Start<'_> {
         launch.value(slots::DUMPABLE, inside.dumpable.into());
         launch.fd(slots::PROC, inside.proc.as_fd());
         launch.fd(slots::UPPERS, inside.uppers.as_fd());
+        for (joins, fd) in plan.joins().iter().zip(&self.joined) {
+            let slot = match joins {
+                Joins::User => slots::USERNS,
+                Joins::Ipc => slots::JOIN_IPC,
+                Joins::Mounts => slots::JOIN_MOUNTS,
+                Joins::Pid => slots::JOIN_PID,
+            };
+            launch.fd(slot, fd.as_fd());
+        }
+        let mut namespaces = plan.namespaces;
+        if plan.joins().contains(&Joins::Pid) {
+            launch.clone_again(slots::JOIN_CLONE, std::mem::take(&mut namespaces));
+        }
         self.strings(&mut launch, request, &plan);
         let into = self.groups(&mut launch, request, &plan)?;
 
@@ -229,7 +255,7 @@ impl Start<'_> {
                 .pause_at
                 .and_then(|at| at.checked_sub(plan.outside.len() as u32)),
         );
-        let child = self.spawn(&mut launch, request, plan.namespaces, into);
+        let child = self.spawn(&mut launch, request, namespaces, into);
         if let Some((_, made)) = network
             && self.timed
             && let Ok(Ok((_, took))) = made.try_recv()
@@ -271,6 +297,25 @@ impl Start<'_> {
             &plan.child
         };
         let before = if self.timed { monotonic() } else { 0 };
+        // Whom others see must not be traced for as long as it shares this memory: then no other start may say that
+        // this memory can be read (see PR_SET_DUMPABLE).
+        let exposed = plan.joins().contains(&Joins::Pid);
+        let (mut alone, mut beside) = (None, None);
+        if exposed {
+            alone = Some(
+                inside
+                    .dumping
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner),
+            );
+        } else {
+            beside = Some(
+                inside
+                    .dumping
+                    .read()
+                    .unwrap_or_else(PoisonError::into_inner),
+            );
+        }
         request.slot.stamp();
         let child = launch.spawn(
             program,
@@ -281,6 +326,11 @@ impl Start<'_> {
             self.timed,
         );
         request.slot.started();
+        if exposed {
+            // Cannot fail for this value.
+            let _ = nix::sys::prctl::set_dumpable(inside.dumpable);
+        }
+        drop((alone.take(), beside.take()));
         self.note_child(program, launch.take_times(), before);
         let child = child.and_then(|child| match by_stub {
             Some(by_stub) => by_stub.settled(child, &plan),

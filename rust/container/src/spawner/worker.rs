@@ -14,7 +14,7 @@ use nix::sys::stat::Mode;
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, RwLock};
 
 type JobCell = Arc<Mutex<Option<Job>>>;
 
@@ -117,6 +117,7 @@ fn settle_in(
         groups_below: Mutex::new(HashMap::new()),
         features,
         dumpable: nix::sys::prctl::get_dumpable().unwrap_or(false),
+        dumping: RwLock::new(()),
         programs: namespaces::Programs::new(),
         kept: Mutex::new(HashMap::new()),
         held: Mutex::new(HashMap::new()),
@@ -170,6 +171,7 @@ fn work(shared: &Arc<Shared>, channel: &Channel, job: &JobCell) {
                     plan: &plan,
                     base,
                     timings: Vec::new(),
+                    joined: Vec::new(),
                     timed: request.timed,
                 };
                 match start.launch(*request, fresh != 0, fds) {
@@ -184,6 +186,7 @@ fn work(shared: &Arc<Shared>, channel: &Channel, job: &JobCell) {
                     plan: &plan,
                     base,
                     timings: Vec::new(),
+                    joined: Vec::new(),
                     timed: false,
                 };
                 (Job::Warmed(start.warm(fds)), Vec::new())

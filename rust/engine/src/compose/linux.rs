@@ -91,8 +91,9 @@ fn namespaces(options: &Checked) -> Vec<LinuxNamespace> {
     use LinuxNamespaceType::{Cgroup, Ipc, Mount, Network as Net, Pid, Uts};
     let of_host = |kind: &LinuxNamespaceType| match kind {
         Net => options.network() == Network::Host,
-        Pid => options.pid == Some(PidMode::Host),
-        Ipc => options.ipc == Some(IpcMode::Host),
+        // What is another container's is added when that is found.
+        Pid => matches!(options.pid, Some(PidMode::Host | PidMode::Container(_))),
+        Ipc => matches!(options.ipc, Some(IpcMode::Host | IpcMode::Container(_))),
         Uts => options.uts == Some(UtsMode::Host),
         Cgroup => options.cgroupns == Some(CgroupNamespace::Host),
         _ => false,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::Mount;
 
-use fastbox_container::plan::VOLUME;
+use fastbox_container::plan::{JOINED_SHM, VOLUME};
 
 use super::{ImageView, SpecError, sources};
 use crate::options::{Below, Bind, Checked, IpcMode, Size, Tmpfs, clean_path};
@@ -142,8 +142,12 @@ fn default(
 ) -> Option<Mount> {
     let mut words = to_owned(words);
     match *kind {
-        "tmpfs" if *destination == SHM => match options.ipc {
+        "tmpfs" if *destination == SHM => match &options.ipc {
             Some(IpcMode::None) => return None,
+            Some(IpcMode::Container(_)) => {
+                let words = to_owned(&["nosuid", "noexec", "nodev"]);
+                return Some(mount(destination, JOINED_SHM, SHM.into(), words));
+            }
             Some(IpcMode::Host) => {
                 let words = to_owned(&["rbind", "rprivate", "nosuid", "noexec", "nodev"]);
                 return Some(mount(destination, "bind", SHM.into(), words));

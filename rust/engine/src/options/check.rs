@@ -158,6 +158,13 @@ impl Options {
                 ));
             }
         }
+        if self.joins().next().is_some() && self.userns == Some(UserNamespace::Auto) {
+            return Err(conflict(
+                "a container's namespace",
+                "--userns auto",
+                "the container has the user ids of the one it joins",
+            ));
+        }
         if self.uts == Some(UtsMode::Host) {
             let names = [
                 (self.hostname.is_some(), "--hostname"),
@@ -187,6 +194,19 @@ impl Options {
             .into_iter()
             .find(|(given, _)| *given)
             .map(|(_, flag)| flag)
+    }
+
+    /// Containers whose namespaces are shared, by name or id, each with the flag that says so.
+    pub fn joins(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let ipc = match &self.ipc {
+            Some(IpcMode::Container(name)) => Some(("--ipc", name.as_str())),
+            _ => None,
+        };
+        let pid = match &self.pid {
+            Some(PidMode::Container(name)) => Some(("--pid", name.as_str())),
+            _ => None,
+        };
+        ipc.into_iter().chain(pid)
     }
 
     /// Every bind of the host, by `-v` or by `--mount`.

@@ -303,10 +303,10 @@ pub enum ValueError {
     #[error("a field with quotes is written in quotes, and its own are doubled")]
     MountQuotes,
     /// An unknown `--ipc`.
-    #[error("invalid IPC mode: use private, none, shareable or host")]
+    #[error("invalid IPC mode: use private, none, shareable, host or container:NAME")]
     IpcMode,
     /// An unknown `--pid`.
-    #[error("invalid PID mode: use host")]
+    #[error("invalid PID mode: use host or container:NAME")]
     PidMode,
     /// An unknown `--uts`.
     #[error("invalid UTS mode: use host")]

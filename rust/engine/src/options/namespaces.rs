@@ -1,10 +1,13 @@
-//! `--ipc`, `--pid` and `--uts`: namespaces of one's own or the caller's.
+//! `--ipc`, `--pid` and `--uts`: namespaces of one's own, the caller's, another container's.
 
 use super::ValueError;
 use super::field::{Kind, Scalar};
 
+/// How another container is named as the one whose namespace is shared.
+const CONTAINER: &str = "container:";
+
 /// Whose System V IPC, message queues and /dev/shm a container has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum IpcMode {
     /// Its own, and nobody else's.
     Private,
@@ -14,6 +17,8 @@ pub enum IpcMode {
     Shareable,
     /// The caller's.
     Host,
+    /// Those of the running container of this name or id.
+    Container(String),
 }
 
 impl Scalar for IpcMode {
@@ -25,18 +30,20 @@ impl Scalar for IpcMode {
             "none" => IpcMode::None,
             "shareable" => IpcMode::Shareable,
             "host" => IpcMode::Host,
-            _ => return Err(ValueError::IpcMode),
+            other => IpcMode::Container(container(other).ok_or(ValueError::IpcMode)?),
         })
     }
 }
 
 /// Whose processes a container sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PidMode {
     /// Its own.
     Private,
     /// The caller's.
     Host,
+    /// Those of the running container of this name or id.
+    Container(String),
 }
 
 impl Scalar for PidMode {
@@ -46,7 +53,7 @@ impl Scalar for PidMode {
         Ok(match text {
             "" => PidMode::Private,
             "host" => PidMode::Host,
-            _ => return Err(ValueError::PidMode),
+            other => PidMode::Container(container(other).ok_or(ValueError::PidMode)?),
         })
     }
 }
@@ -70,4 +77,10 @@ impl Scalar for UtsMode {
             _ => Err(ValueError::UtsMode),
         }
     }
+}
+
+/// The name after `container:`; none where there is none.
+fn container(text: &str) -> Option<String> {
+    let name = text.strip_prefix(CONTAINER)?;
+    (!name.is_empty()).then(|| name.to_owned())
 }

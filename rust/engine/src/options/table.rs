@@ -339,9 +339,9 @@ options! {
         privileged: bool, "privileged"; "", "", Both, Container;
         "Give every capability that this process has, all devices and a writable /sys; filter and hide nothing; user ids are the caller's."
         ipc: Option<IpcMode>, "ipc"; "MODE", "private", Both, Container;
-        "Shared memory and message queues: private, none (no /dev/shm), shareable or host."
-        pid: Option<PidMode>, "pid"; "host", "its own", Both, Container;
-        "Processes it sees and can signal: host is the caller's."
+        "Shared memory and message queues: private, none (no /dev/shm), shareable (others may join), host, or container:NAME, whose user ids it has then."
+        pid: Option<PidMode>, "pid"; "host|container:NAME", "its own", Both, Container;
+        "Processes it sees and can signal: the caller's, or those of a running container, whose user ids it has then."
         uts: Option<UtsMode>, "uts"; "host", "its own", Both, Container;
         "Host and domain name: host is the caller's."
         preset: Option<Preset>, "preset"; "untrusted", "", Both, Container;

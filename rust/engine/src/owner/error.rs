@@ -92,6 +92,18 @@ pub enum StateError {
         /// The owner's directory.
         owner: PathBuf,
     },
+    /// No running container of that name or id.
+    #[error("No such container: {name} (it must be running)")]
+    NoContainer {
+        /// As given.
+        name: String,
+    },
+    /// The beginning of more than one id.
+    #[error("{name} is the beginning of more than one container's id: give more of it")]
+    ManyContainers {
+        /// As given.
+        name: String,
+    },
     /// Control groups.
     #[error(transparent)]
     Cgroup(#[from] fastbox_container::cgroup::CgroupError),

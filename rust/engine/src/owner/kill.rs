@@ -52,6 +52,16 @@ fn recorded(dir: &Path, here: &Identity) -> Vec<Entry> {
     }
 }
 
+/// The process of an entry if it runs and is still the one that was recorded: opened first, checked after.
+pub(super) fn open_recorded(entry: &Entry) -> Option<OwnedFd> {
+    let process = pidfd::open(entry.pid).ok()?;
+    if !began_in_window(entry, start_of(entry.pid)?) {
+        return None;
+    }
+    // A zombie, which its parent has not reaped yet, has ended.
+    (pidfd::wait_end(&process, PollTimeout::ZERO) == Ok(false)).then_some(process)
+}
+
 /// Kills the process of an entry if it is still the one that was recorded: opened first, checked after, and
 /// killed through what was opened.
 fn kill(entry: &Entry) -> Option<OwnedFd> {

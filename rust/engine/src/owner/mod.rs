@@ -8,6 +8,7 @@
 mod clean;
 mod directory;
 mod error;
+mod find;
 mod identity;
 mod kill;
 pub mod names;
@@ -19,6 +20,7 @@ mod running;
 
 pub use clean::{Meeting, Outcome, clean, has_traces, open_process, sweep};
 pub use error::StateError;
+pub use find::{Running, find};
 pub use identity::Life;
 pub use reconcile::{Reconciled, reconcile};
 pub use register::{Owner, alive, tag};

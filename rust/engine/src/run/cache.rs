@@ -46,12 +46,13 @@ impl Engine {
             host::NAME => None,
             name => Some(self.store.resolve(name)?),
         };
-        if options
-            .mounts
-            .iter()
-            .any(|mount| matches!(mount, MountFlag::Image(_)))
+        if options.joins().next().is_some()
+            || options
+                .mounts
+                .iter()
+                .any(|mount| matches!(mount, MountFlag::Image(_)))
         {
-            // The names of these images may be others' the next time, too.
+            // These names, of images and of containers, may be others' the next time.
             return Ok((self.prepare(image, options, &[])?, held));
         }
         let directory = std::env::current_dir().unwrap_or_default();

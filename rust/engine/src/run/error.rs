@@ -83,6 +83,25 @@ pub enum EngineError {
         /// What was asked for.
         what: &'static str,
     },
+    /// A container whose IPC namespace is its alone.
+    #[error(
+        "cannot join the IPC namespace of {name}: it is private; start that one with --ipc shareable"
+    )]
+    NotShareable {
+        /// The other container, as named.
+        name: String,
+    },
+    /// Namespaces of containers that have different ids.
+    #[error(
+        "the containers to join have different user ids: a container can have those of one only"
+    )]
+    DifferentIds,
+    /// A container whose namespaces a plan joins.
+    #[error("cannot join container {name}: it has ended")]
+    Ended {
+        /// The other container, as named.
+        name: String,
+    },
     /// Something that only control groups can clear away.
     #[error(
         "{what} needs control groups, to end what the container leaves, and there are none here for it"

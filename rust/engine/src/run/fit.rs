@@ -54,6 +54,8 @@ impl Engine {
             notes.push(format!(
                 "no user namespace of its own ({error}): root inside is root outside"
             ));
+        } else if let Userns::Joined { .. } = plan.userns() {
+            notes.push("the user ids of the container whose namespaces it joins".into());
         } else if plan.userns() == Userns::Host
             && options.userns.is_none()
             && let Some(sharing) = options.shares_ids()
@@ -72,7 +74,9 @@ impl Engine {
                 ));
             }
         }
-        if plan.userns() == Userns::Late && super::prepare::administers(spec) {
+        if matches!(plan.userns(), Userns::Late | Userns::Joined { .. })
+            && super::prepare::administers(spec)
+        {
             notes.push(
                 "CAP_SYS_ADMIN does not let it mount: its mounts can be its own from Linux 6.15 on"
                     .into(),

@@ -11,6 +11,7 @@ mod fit;
 mod id_file;
 mod ids;
 mod images;
+mod joined;
 pub mod many;
 mod masks;
 mod may;

@@ -1,6 +1,7 @@
 //! From an image's name and options to a plan.
 
 use super::engine::Engine;
+use super::joined::Joined;
 use super::skeleton::{self, Skeleton};
 use super::{EngineError, lock, may, user};
 use crate::compose::{self, ImageView, annotation, etc, host, sources};
@@ -30,6 +31,7 @@ pub struct Prepared {
     image: Mutex<Option<Image>>,
     // The same for those that are mounted.
     _shown_images: Vec<Image>,
+    pub(super) joined: Option<Joined>,
 }
 
 impl Engine {
@@ -115,6 +117,7 @@ impl Engine {
         let mut spec = compose::compose(&options, command, &view, &facts, &|path| {
             std::fs::read(path)
         })?;
+        let joined = self.join(&options, &mut spec)?;
         sources::make_missing(&options, &here)?;
 
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -123,6 +126,7 @@ impl Engine {
             &mut spec,
             &options,
             &directory,
+            joined.as_ref(),
             host_image.as_ref(),
             image.as_ref(),
         );
@@ -141,6 +145,7 @@ impl Engine {
             directory,
             image: Mutex::new(image),
             _shown_images: shown_images,
+            joined,
             options,
         };
         event!(
@@ -163,6 +168,7 @@ impl Engine {
         spec: &mut Spec,
         options: &Checked,
         directory: &Path,
+        joined: Option<&Joined>,
         host_image: Option<&host::HostImage>,
         image: Option<&Image>,
     ) -> Result<(Arc<Plan>, Vec<String>), EngineError> {
@@ -186,6 +192,10 @@ impl Engine {
         let annotations = spec.annotations().clone().unwrap_or_default();
         let userns = match annotations.get(annotation::USERNS).map(String::as_str) {
             Some("host") => Userns::Host,
+            _ if joined.is_some() => match joined.and_then(|joined| joined.base) {
+                Some(base) => Userns::Joined { base },
+                None => Userns::Host,
+            },
             _ if self.spawner.features().detached_layers && administers(spec) => Userns::Early,
             _ => Userns::Late,
         };

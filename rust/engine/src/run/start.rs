@@ -1,6 +1,7 @@
 //! Starting a container of a plan.
 
 use super::container::Container;
+use super::joined::shares_ipc;
 use super::{EngineError, IdFile, Prepared};
 use crate::logging::event;
 use crate::owner::names;
@@ -14,6 +15,7 @@ use nix::sys::stat::Mode;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 /// The program's standard input.
@@ -161,6 +163,7 @@ impl Prepared {
             (flags::UPPER, self.plan.has_disk_upper()),
             (flags::CGROUP, engine.spawner.group().is_some()),
             (flags::NAME, name.is_some()),
+            (flags::IPC, shares_ipc(self.options())),
         ] {
             on_record |= if holds { flag } else { 0 };
         }
@@ -174,12 +177,14 @@ impl Prepared {
                 engine.ids.give_back(engine.spawner.take_released());
                 engine.ids.take()?
             }
+            // A number for this start alone: what it has of the range is not kept.
+            (None, Userns::Joined { .. }) => NEXT_JOINED.fetch_add(1, Ordering::Relaxed),
             _ => 0,
         };
         let opened =
             open(&self.plan, engine.spawner.wants_layers(range)).inspect_err(|_| match range {
                 Some(range) => engine.spawner.return_range(&self.plan, range),
-                None if new_base != 0 => engine.ids.give_back([new_base]),
+                None if self.plan.userns().own_range() => engine.ids.give_back([new_base]),
                 None => {}
             });
         let opened = match opened {
@@ -189,7 +194,16 @@ impl Prepared {
                 return Err(error);
             }
         };
-        let opened: Vec<BorrowedFd<'_>> = opened.iter().map(AsFd::as_fd).collect();
+        let mut opened: Vec<BorrowedFd<'_>> = opened.iter().map(AsFd::as_fd).collect();
+        if let Some(joined) = &self.joined {
+            match joined.open(self.plan.joins()) {
+                Ok(fds) => opened.extend(fds),
+                Err(error) => {
+                    slot.release();
+                    return Err(error);
+                }
+            }
+        }
         let timed = asked.timed;
         let asked = spawner::Request {
             id,
@@ -202,7 +216,11 @@ impl Prepared {
             pause_at: pause(),
         };
         let began = Instant::now();
-        let mut started = engine.spawner.launch(&self.plan, asked, range, &opened)?;
+        let started = engine.spawner.launch(&self.plan, asked, range, &opened);
+        let mut started = started.map_err(|error| match &self.joined {
+            Some(joined) => joined.why(error),
+            None => error.into(),
+        })?;
         event!(
             Debug,
             "container {} started, pid {}",
@@ -215,6 +233,9 @@ impl Prepared {
         Ok((container, stub))
     }
 }
+
+/// Numbers for starts with another container's ids, below every range's.
+static NEXT_JOINED: AtomicU32 = AtomicU32::new(1);
 
 /// A start, asked for within the engine.
 struct Asked<'a> {

@@ -10,6 +10,7 @@ mod identity;
 mod image_volumes;
 mod init;
 mod input;
+mod joined;
 mod layers;
 mod limits;
 mod mount_flag;

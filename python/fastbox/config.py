@@ -253,11 +253,12 @@ class Config(TypedDict, total=False):
     nothing; user ids are the caller's."""
 
     ipc: str | None
-    """Shared memory and message queues: private, none (no /dev/shm), shareable or host. Default:
-    private."""
+    """Shared memory and message queues: private, none (no /dev/shm), shareable (others may join),
+    host, or container:NAME, whose user ids it has then. Default: private."""
 
     pid: str | None
-    """Processes it sees and can signal: host is the caller's. Default: its own."""
+    """Processes it sees and can signal: the caller's, or those of a running container, whose user
+    ids it has then. Default: its own."""
 
     uts: str | None
     """Host and domain name: host is the caller's. Default: its own."""

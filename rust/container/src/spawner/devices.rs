@@ -50,7 +50,7 @@ impl Start<'_> {
     fn unmapped(&self, userns: Option<&OwnedFd>) -> u32 {
         match self.shared.inside.features.idmapped_tmpfs && userns.is_some() {
             true => 0,
-            false => plan.outside(self.base),
+            false => self.plan.outside(self.base),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Namespaces shared with a running container.
 
-use crate::support::{IMAGE, Place, piped, place, within};
+use crate::support::{IMAGE, Place, base, busybox, piped, place, within};
+use fastbox_engine::paths::Paths;
 use fastbox_engine::run::{Container, Engine, Input, Prepared};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -170,34 +171,36 @@ fn refused() {
 #[test]
 fn of_another_owner() {
     let Some(on) = place() else { return };
-    let other = Engine::at(on.paths.clone()).unwrap();
-    let other = Place {
-        engine: other,
-        paths: on.paths.clone(),
-        dir: on.dir.clone(),
-    };
+    let dir = on.scratch();
+    let paths = Paths::at(&dir.join("root"), &dir.join("run")).unwrap();
+    let [on, other] = [(); 2].map(|()| Place {
+        engine: Engine::at(paths.clone()).unwrap(),
+        paths: paths.clone(),
+        dir: dir.clone(),
+    });
+    on.import(IMAGE, base(&busybox().unwrap()));
     let (prepared, container, _out) = named(
         &other,
         "elsewhere",
         &["--ipc", "shareable"],
         "echo x >/dev/shm/x",
     );
-    let base = |pid: i32| {
+    let first_id = |pid: i32| {
         let map = std::fs::read_to_string(format!("/proc/{pid}/uid_map")).unwrap();
         map.split_whitespace().nth(1).unwrap().to_owned()
     };
-    let range = base(container.pid());
+    let range = first_id(container.pid());
     let (_plan, mut joined) = on.start(
         &["--ipc", "container:elsewhere"],
         "cat /dev/shm/x; read x; cat /dev/shm/x",
     );
-    assert_eq!(base(joined.pid()), range);
+    assert_eq!(first_id(joined.pid()), range);
     drop((container, prepared));
     other.engine.settle();
-    // It goes on, and nobody gets its range: of two hundred new ones none is that.
+    // It goes on, and nobody gets its range: of seventy new ones none is that.
     for _ in 0..70 {
         let (_plan, one) = other.start(&[], "read x");
-        assert_ne!(base(one.pid()), range);
+        assert_ne!(first_id(one.pid()), range);
     }
     drop(joined.take_stdin());
     let exit = joined

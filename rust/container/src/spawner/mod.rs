@@ -156,6 +156,10 @@ struct Shared {
     inside: Inside,
 }
 
+/// Held by starts that say of this process's memory, which their children share, that it may be dumped; alone by those
+/// during which it must not be said. One for all spawners: there is one memory.
+static DUMPING: RwLock<()> = RwLock::new(());
+
 /// What only the threads may use: fds of their table.
 struct Inside {
     proc: OwnedFd,
@@ -171,8 +175,6 @@ struct Inside {
     features: Features,
     /// Whether this process's memory may be dumped; asked before the first child changes it for a moment.
     dumpable: bool,
-    /// Held by starts that say so of the memory a child shares; alone by those in which it must not be said.
-    dumping: RwLock<()>,
     programs: namespaces::Programs,
     kept: Mutex<HashMap<(u64, u32), Range>>,
     /// What is held of running containers, so that its end is the janitor's work: the mount namespace, the tmpfs of

@@ -2,7 +2,9 @@
 
 use super::terminal::Terminal;
 use super::timing::monotonic;
-use super::{Ends, Launched, Range, Remains, Request, Shared, janitor, lock, namespaces, network};
+use super::{
+    DUMPING, Ends, Launched, Range, Remains, Request, Shared, janitor, lock, namespaces, network,
+};
 use crate::error::ContainerError;
 use crate::plan::{Joins, Plan, Userns};
 use crate::slots;
@@ -302,19 +304,9 @@ impl Start<'_> {
         let exposed = plan.joins().contains(&Joins::Pid);
         let (mut alone, mut beside) = (None, None);
         if exposed {
-            alone = Some(
-                inside
-                    .dumping
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner),
-            );
+            alone = Some(DUMPING.write().unwrap_or_else(PoisonError::into_inner));
         } else {
-            beside = Some(
-                inside
-                    .dumping
-                    .read()
-                    .unwrap_or_else(PoisonError::into_inner),
-            );
+            beside = Some(DUMPING.read().unwrap_or_else(PoisonError::into_inner));
         }
         request.slot.stamp();
         let child = launch.spawn(

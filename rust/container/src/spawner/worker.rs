@@ -14,7 +14,7 @@ use nix::sys::stat::Mode;
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, RwLock};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 
 type JobCell = Arc<Mutex<Option<Job>>>;
 
@@ -117,7 +117,6 @@ fn settle_in(
         groups_below: Mutex::new(HashMap::new()),
         features,
         dumpable: nix::sys::prctl::get_dumpable().unwrap_or(false),
-        dumping: RwLock::new(()),
         programs: namespaces::Programs::new(),
         kept: Mutex::new(HashMap::new()),
         held: Mutex::new(HashMap::new()),

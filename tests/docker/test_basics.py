@@ -241,3 +241,12 @@ def test_network_refused(both: Both) -> None:
 def test_exit_code(both: Both, words: list[str], code: int) -> None:
     done = both("IMAGE", *words)
     assert (done.docker.code, done.fastbox.code) == (code, code), done
+
+
+@flag("health-timeout", "health-start-period")
+def test_times_of_health_checks(both: Both) -> None:
+    words = ["--health-cmd", "true", "--health-timeout", "3s", "--health-start-period", "1m5s"]
+    assert both(*words, "IMAGE", "echo", "ran").same() == "ran\n"
+    for name in ("timeout", "start-period"):
+        both(f"--health-{name}=soon", "IMAGE", "true").refused(f"health-{name}", "soon")
+        both("--health-cmd=true", f"--health-{name}=-1s", "IMAGE", "true").refused(name)

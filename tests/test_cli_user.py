@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,13 +16,16 @@ import fastbox
 import pytest
 import roots
 from needs import missing, needs, needs_root
+from terminal import Caller, within
 
 USER = 54321
 
 
+_DROP = ["setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups"]
+
+
 def _as_user(command: list[str], **more: object) -> subprocess.CompletedProcess[str]:
-    drop = ["setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups"]
-    return subprocess.run([*drop, *command], capture_output=True, text=True, timeout=60, **more)
+    return subprocess.run([*_DROP, *command], capture_output=True, text=True, timeout=60, **more)
 
 
 class User:
@@ -41,6 +45,11 @@ class User:
 
     def fastbox(self, *args: str, **more: object) -> subprocess.CompletedProcess[str]:
         return self.python("-m", "fastbox", *args, **more)
+
+    def caller(self, *args: str) -> Caller:
+        """The same on a terminal."""
+        command = [*_DROP, self._python, "-m", "fastbox", *args]
+        return Caller(command, env=self._environment, cwd=self.home)
 
     def python(self, *args: str, **more: object) -> subprocess.CompletedProcess[str]:
         if "input" not in more:
@@ -129,3 +138,22 @@ def test_doctor_and_info(user: User) -> None:
     rows = dict(line.split(": ", 1) for line in user.fastbox("info").stdout.splitlines())
     assert rows["User"] == "an ordinary one"
     assert rows["Root"].startswith(str(user.home))
+
+
+def test_a_terminal(user: User) -> None:
+    script = "stty size; tty; read x; echo got $x >/dev/tty; exit 4"
+    with user.caller("run", "-q", "-it", "host", "sh", "-c", script) as caller:
+        caller.expect("24 80\r\n/dev/pts/0\r\n")
+        assert within(60, caller.is_raw)
+        caller.send("typed\n")
+        caller.expect("got typed\r\n")
+        assert caller.end()[0] == 4
+        assert caller.settings() == caller.before
+
+
+def test_a_terminal_after_kill_9(user: User) -> None:
+    with user.caller("run", "-q", "-it", "host", "sh", "-c", "echo ready; read x") as caller:
+        caller.expect("ready")
+        assert within(60, caller.is_raw)
+        caller.kill(signal.SIGKILL)
+        assert within(60, lambda: caller.settings() == caller.before)

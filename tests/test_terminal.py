@@ -164,6 +164,16 @@ def test_the_callers_terminal_goes() -> None:
         caller.master, caller.slave = os.openpty()
 
 
+def test_who_ignores_that_the_terminal_is_gone_is_killed() -> None:
+    with box("-it", script="trap '' HUP; " + READY + WAIT) as caller:
+        caller.expect("ready")
+        assert within(60, caller.is_raw)
+        os.close(caller.slave)
+        os.close(caller.master)
+        assert caller.process.wait(60) == 128 + signal.SIGHUP
+        caller.master, caller.slave = os.openpty()
+
+
 @pytest.mark.parametrize("back", [False, True], ids=["taken", "both-ways"])
 def test_a_paste_of_ten_megabytes(dice: random.Random, back: bool) -> None:
     pasted = dice.randbytes(10 << 20)

@@ -74,6 +74,15 @@ impl Container {
         let (mut timed_out, mut truncated, mut stops, mut killed_by) = (false, false, 0, None);
         let mut alone = None;
         loop {
+            if talk.is_alone() {
+                // Before waiting: nothing may come any more.
+                let until = *alone.get_or_insert_with(|| Instant::now() + FAREWELL);
+                talk.theirs = None;
+                if killed_by.is_none() && Instant::now() >= until {
+                    killed_by = Some(SIGHUP);
+                    self.kill(SIGKILL)?;
+                }
+            }
             let killed = timed_out || truncated || stops >= PATIENCE || killed_by.is_some();
             let next = match (deadline, alone) {
                 (Some(a), Some(b)) => Some(a.min(b)),
@@ -82,14 +91,6 @@ impl Container {
             let ready = talk.wait(self.pidfd(), &signals, next.filter(|_| !killed))?;
             if ready.ended && (killed || talk.is_over(ready)) {
                 break;
-            }
-            if talk.is_alone() {
-                let until = *alone.get_or_insert_with(|| Instant::now() + FAREWELL);
-                talk.theirs = None;
-                if !killed && Instant::now() >= until {
-                    killed_by = Some(SIGHUP);
-                    self.kill(SIGKILL)?;
-                }
             }
             if !ready.ended && !killed && deadline.is_some_and(|at| Instant::now() >= at) {
                 timed_out = true;

@@ -51,13 +51,16 @@ impl Reference {
         &self.tag
     }
 
-    /// The familiar repository name: without `docker.io/` and `library/`.
+    /// The familiar repository name: without `docker.io/` and `library/`, where it is read as the
+    /// same name without them.
     pub fn repository(&self) -> String {
+        let full = || format!("{}/{}", self.domain, self.path);
         if self.domain != DEFAULT_DOMAIN {
-            return format!("{}/{}", self.domain, self.path);
+            return full();
         }
-        match self.path.strip_prefix(OFFICIAL) {
-            Some(name) if !name.contains('/') => name.to_owned(),
+        match (self.path.strip_prefix(OFFICIAL), self.path.split_once('/')) {
+            (Some(name), _) if !name.contains('/') => name.to_owned(),
+            (_, Some((first, _))) if is_domain(first) => full(),
             _ => self.path.clone(),
         }
     }
@@ -242,6 +245,11 @@ mod tests {
                 "debian:latest",
             ),
             ("index.docker.io/a/b:1", "docker.io/a/b:1", "a/b:1"),
+            (
+                "docker.io/a.b/c",
+                "docker.io/a.b/c:latest",
+                "docker.io/a.b/c:latest",
+            ),
             ("localhost/x", "localhost/x:latest", "localhost/x:latest"),
             (
                 "host:5000/a/b:T_1.x-",

@@ -65,4 +65,4 @@ check: $(WHEEL) | setup
 	$(PYTHON) -m pytest -q tests/test_arrows.py
 
 clean:
-	rm -rf $(VENV) target dist python/fastbox/bin .mypy_cache .ruff_cache .pytest_cache .benchmarks
+	rm -rf $(VENV) target dist python/fastbox/bin .fuzz .mypy_cache .ruff_cache .pytest_cache .benchmarks

@@ -76,7 +76,7 @@ def test_an_image_in_use(image: str) -> None:
         # The name can go, the image stays until it is not used.
         assert out("rmi", "-f", NAME) == f"Untagged: {NAME}\n"
         assert image in out("images", "-q", "--no-trunc", "--filter", "dangling=true").split()
-        assert out("image", "prune", "-f") == "Total reclaimed space: 0B\n"
+        assert image not in out("image", "prune", "-f")
     assert running.returncode == 0
     assert f"deleted: {image}\n" in out("image", "prune", "--force")
 

@@ -150,12 +150,13 @@ def test_what_cannot_be_saved(stored: dict[str, str], tmp_path: Path) -> None:
 def test_a_damaged_blob_is_found(stored: dict[str, str], tmp_path: Path) -> None:
     image = images.get("save-test/one:1")
     blobs = Path(image.layers[0]).parents[1] / "blobs/sha256"
-    largest = max(blobs.iterdir(), key=lambda path: path.stat().st_size)
-    whole = largest.read_bytes()
-    largest.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    manifest = json.loads((blobs / image.digests[0].rpartition(":")[2]).read_bytes())
+    layer = blobs / manifest["layers"][0]["digest"].removeprefix("sha256:")
+    whole = layer.read_bytes()
+    layer.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     try:
         with pytest.raises(fastbox.SpecError, match="not what its digest says"):
             images.save(NAMES, tmp_path / "saved.tar")
     finally:
-        largest.write_bytes(whole)
+        layer.write_bytes(whole)
     assert not list(tmp_path.iterdir())

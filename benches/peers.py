@@ -197,7 +197,9 @@ class Podman(Peer):
     @contextmanager
     def open(self, bench: Bench) -> Iterator[Run]:
         command = [self.path(), "run", "--rm", "--network", "none"]
-        command += ["--rootfs", f"{bench.root}:O", PROGRAM]
+        # crun refuses hybrid control groups; its own limits may be more than this machine has.
+        command += ["--runtime", "runc", "--ulimit", "nofile=1024:1024"]
+        command += ["--ulimit", "nproc=1024:1024", "--rootfs", f"{bench.root}:O", PROGRAM]
         yield lambda: spawned(command)
 
 

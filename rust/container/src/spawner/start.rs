@@ -194,7 +194,11 @@ impl Start<'_> {
         }
         .ok_or(ContainerError::Spawner {
             operation: "find the range of ids",
-            errno: Errno::ENOENT,
+            // A new range's number is lost with the files that came with it, where there was no room for them all.
+            errno: match self.base {
+                0 => Errno::EMFILE,
+                _ => Errno::ENOENT,
+            },
         })?;
 
         self.map(&layers, range.userns.as_deref())?;

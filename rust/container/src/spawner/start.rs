@@ -143,6 +143,12 @@ impl Start<'_> {
                 .transpose()
                 .map_err(|_| ContainerError::spawner("copy an fd")(Errno::EMFILE))?
                 .map(Arc::new),
+            // The caller's own ids are no range of a container's, whatever went wrong before.
+            Userns::Late | Userns::Early if self.base == 0 => {
+                return Err(ContainerError::spawner("find a range of ids")(
+                    Errno::ERANGE,
+                ));
+            }
             Userns::Late | Userns::Early => {
                 Some(Arc::new(namespaces::user(inside, self.stack, self.base)?))
             }
@@ -194,11 +200,7 @@ impl Start<'_> {
         }
         .ok_or(ContainerError::Spawner {
             operation: "find the range of ids",
-            // A new range's number is lost with the files that came with it, where there was no room for them all.
-            errno: match self.base {
-                0 => Errno::EMFILE,
-                _ => Errno::ENOENT,
-            },
+            errno: Errno::ENOENT,
         })?;
 
         self.map(&layers, range.userns.as_deref())?;

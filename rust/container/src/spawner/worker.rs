@@ -1,7 +1,9 @@
 //! One thread that starts containers: takes a request, makes what is made outside, clones, answers.
 
 use super::start::Start;
-use super::{Config, Inside, Job, Shared, Stream, janitor, lean, lock, namespaces, network, owned};
+use super::{
+    Config, Inside, Job, Remains, Shared, Stream, janitor, lean, lock, namespaces, network, owned,
+};
 use crate::cgroup::OwnerGroup;
 use crate::error::ContainerError;
 use fastbox_sys::channel::{self, Channel};
@@ -142,14 +144,21 @@ fn work(shared: &Arc<Shared>, channel: &Channel, job: &JobCell) {
     let mut stack = Stack::new();
     // The other end closes when the process ends, or execs.
     loop {
-        let (fresh, mut fds) = match channel.receive() {
-            Ok(Some(received)) => received,
+        let received = match channel.receive() {
+            Ok(Some(received)) => Some(received),
             Ok(None) => return,
-            // Its fds did not all find a place in this table: what needs them will say so.
-            Err(Errno::ENOBUFS) => (0, Vec::new()),
+            // Its fds did not all find a place in this table.
+            Err(Errno::ENOBUFS) => None,
             Err(_) => return,
         };
         let Some(asked) = lock(job).take() else {
+            continue;
+        };
+        let Some((fresh, mut fds)) = received else {
+            *lock(job) = Some(without_files(shared, asked));
+            if channel.send(0, &[]).is_err() {
+                return;
+            }
             continue;
         };
         let (answer, back) = match asked {
@@ -197,5 +206,28 @@ fn work(shared: &Arc<Shared>, channel: &Channel, job: &JobCell) {
         if channel.send(0, &fds).is_err() {
             return;
         }
+    }
+}
+
+/// The answer to what came without its files: nothing is begun, and a range of ids goes back where it came from.
+fn without_files(shared: &Shared, asked: Job) -> Job {
+    let full = || ContainerError::spawner("receive the files of a start")(Errno::EMFILE);
+    match asked {
+        Job::Launch(request, plan, base) => {
+            let base = match request.new_base {
+                0 => base,
+                new => new,
+            };
+            let remains = Remains {
+                id: request.id,
+                plan,
+                base,
+                slot: Some(request.slot),
+            };
+            janitor::clear(shared, remains);
+            Job::Launched(Err(full()))
+        }
+        Job::Warm(..) => Job::Warmed(Err(full())),
+        other @ (Job::Launched(_) | Job::Warmed(_)) => other,
     }
 }

@@ -2,9 +2,11 @@
 
 use super::poller::Running;
 use super::{Shared, Source, Task, lock};
+use crate::owner::StateError;
 use crate::run::EngineError;
 use crate::run::exchange::Exchange;
 use fastbox_container::ContainerError;
+use fastbox_container::cgroup::CgroupError;
 use nix::errno::Errno;
 use std::borrow::Cow;
 use std::sync::{Arc, PoisonError};
@@ -100,10 +102,18 @@ fn run(shared: &Shared, number: u64, task: Task) {
 fn is_full(error: &EngineError) -> bool {
     use Errno::{EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC};
     let errno = match error {
-        EngineError::Container(ContainerError::Step { errno, .. })
-        | EngineError::Container(ContainerError::Spawner { errno, .. })
+        EngineError::Container(
+            ContainerError::Step { errno, .. }
+            | ContainerError::Spawner { errno, .. }
+            | ContainerError::Cgroup(
+                CgroupError::System { errno, .. } | CgroupError::Write { errno, .. },
+            ),
+        )
         | EngineError::Bind { errno, .. }
         | EngineError::System { errno, .. } => *errno,
+        EngineError::State(StateError::Io { source, .. }) => {
+            Errno::from_raw(source.raw_os_error().unwrap_or(0))
+        }
         _ => return false,
     };
     matches!(errno, EAGAIN | EMFILE | ENFILE | ENOBUFS | ENOMEM | ENOSPC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,6 +20,13 @@ from needs import docker_daemon, needs, needs_root
 _HOME = Path(tempfile.mkdtemp(prefix="fastbox-tests-"))
 os.environ["FASTBOX_ROOT"] = str(_HOME / "root")
 os.environ["FASTBOX_RUN"] = str(_HOME / "run")
+
+# A shell without job control has its background ignore Ctrl-C, and that is inherited: not by what
+# is tested here.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGQUIT) is signal.SIG_IGN:
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 _SEED = int(os.environ.get("FASTBOX_SEED") or random.SystemRandom().randrange(1 << 32))
 

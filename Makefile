@@ -15,7 +15,7 @@ WHEEL := $(VENV)/.wheel
 # maturin is found by name; the folder of rustup comes last, after a Rust of the user's own.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 SOURCES := $(shell find rust python scripts/build_backend -type f -not -name '*.pyc' \
-    -not -path 'python/fastbox/bin/*') Cargo.toml Cargo.lock pyproject.toml
+    -not -path 'python/fastbox/bin/*' -not -path 'python/fastbox.data/*') Cargo.toml Cargo.lock pyproject.toml
 
 run: $(WHEEL)
 	$(PYTHON) -m fastbox.demo
@@ -65,4 +65,4 @@ check: $(WHEEL) | setup
 	$(PYTHON) -m pytest -q tests/test_arrows.py
 
 clean:
-	rm -rf $(VENV) target dist python/fastbox/bin .fuzz .mypy_cache .ruff_cache .pytest_cache .benchmarks
+	rm -rf $(VENV) target dist python/fastbox/bin python/fastbox.data .fuzz .mypy_cache .ruff_cache .pytest_cache .benchmarks

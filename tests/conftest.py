@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cli
 import layers
 import pytest
 import roots
@@ -41,6 +42,21 @@ def pytest_unconfigure() -> None:
     wait = 'n=0; while [ "$(ls "$0/run/owners" 2>/dev/null)" ] && [ $n -lt 300 ]; do'
     wait += ' n=$((n + 1)); sleep 0.1; done; rm -rf "$0"'
     subprocess.Popen(["sh", "-c", wait, _HOME], start_new_session=True)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests with the marker `both_ways` run once by the launcher and once by Python alone."""
+    if metafunc.definition.get_closest_marker("both_ways"):
+        metafunc.fixturenames.append("way")
+        metafunc.parametrize("way", cli.WAYS, indirect=True)
+
+
+@pytest.fixture
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Which of the two commands `cli` uses."""
+    chosen: str = request.param
+    monkeypatch.setattr(cli, "way", chosen)
+    return chosen
 
 
 @pytest.fixture

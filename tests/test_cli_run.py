@@ -13,6 +13,8 @@ from pathlib import Path
 import cli
 import pytest
 
+pytestmark = pytest.mark.both_ways
+
 
 def run(*args: str | Path, **more: object) -> subprocess.CompletedProcess[str]:
     return cli.fastbox("run", *args, **more)

@@ -18,6 +18,8 @@ import roots
 from needs import missing, needs, needs_root
 from terminal import Caller, within
 
+pytestmark = pytest.mark.both_ways
+
 USER = 54321
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import cli
 import pytest
 
+pytestmark = pytest.mark.both_ways
+
 
 def configured(path: Path, text: str) -> dict[str, str]:
     """An environment in which this is the configuration file."""

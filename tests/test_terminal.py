@@ -15,6 +15,8 @@ import pytest
 from cli import command
 from terminal import Caller, within
 
+pytestmark = pytest.mark.both_ways
+
 READY = "echo ready; "
 WAIT = "while :; do sleep 0.05; done"
 

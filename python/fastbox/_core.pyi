@@ -18,10 +18,10 @@ __all__ = [
     "RunCommand",
     "Usage",
     "__version__",
-    "configure",
     "container_names",
     "doctor",
     "get_image",
+    "global_flags",
     "import_image",
     "info",
     "list_images",
@@ -155,7 +155,6 @@ class Plan:
         name: str | None,
         timings: bool,
     ) -> Container: ...
-    def pump(self) -> Completed[None]: ...
 
 @final
 class Container:
@@ -220,10 +219,9 @@ class RunCommand:
     @property
     def interactive(self) -> bool: ...
     @property
-    def quiet(self) -> bool: ...
-    @property
     def tty(self) -> bool: ...
-    def prepare(self) -> Plan: ...
+    def run(self) -> int:
+        """Runs it on the process's own streams; the exit code."""
 
 @final
 class Image:
@@ -382,12 +380,7 @@ class Loaded:
 
 def set_programs(directory: str) -> None: ...
 def prepare(image: str, config: Mapping[str, Any], shared: bool) -> Plan: ...
-def configure(
-    config: str | None = None,
-    root: str | None = None,
-    run_root: str | None = None,
-    log_level: str | None = None,
-) -> None: ...
+def global_flags(args: list[str]) -> list[str]: ...
 def parse_run(args: list[str]) -> RunCommand | None: ...
 def option_table() -> str: ...
 def refused_flags() -> str: ...

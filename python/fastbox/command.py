@@ -8,14 +8,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from fastbox._core import Completed, RunCommand
+    from fastbox._core import RunCommand
 
 __all__ = [
-    "configure",
     "container_names",
+    "global_flags",
     "option_table",
     "parse_run",
-    "pass_through",
     "refused_flags",
 ]
 
@@ -28,14 +27,12 @@ def option_table() -> list[dict[str, Any]]:
     return rows
 
 
-def configure(
-    config: str | None = None,
-    root: str | None = None,
-    run_root: str | None = None,
-    log_level: str | None = None,
-) -> None:
-    """Sets what the global flags say, before anything else is asked of the engine."""
-    _core.configure(config, root, run_root, log_level)
+def global_flags(args: list[str]) -> list[str]:
+    """Sets what the flags before the command say, before anything else is asked of the engine.
+
+    Gives what follows them; `["help"]` or `["version"]` where they ask for that.
+    """
+    return _core.global_flags(args)
 
 
 def refused_flags() -> list[dict[str, Any]]:
@@ -54,8 +51,3 @@ def container_names() -> list[str]:
 def parse_run(args: list[str]) -> RunCommand | None:
     """Reads what stands after `fastbox run`; None where it asks for help."""
     return _core.parse_run(args)
-
-
-def pass_through(plan: _core.Plan) -> Completed[None]:
-    """Runs it on this process's own stdin, stdout and stderr, and passes signals on to it."""
-    return plan.pump()

@@ -8,6 +8,7 @@ would leave out the crates of the programs, on which the extension does not depe
 from __future__ import annotations
 
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -20,8 +21,6 @@ from maturin import (
     get_requires_for_build_editable,
     get_requires_for_build_sdist,
     get_requires_for_build_wheel,
-    prepare_metadata_for_build_editable,
-    prepare_metadata_for_build_wheel,
 )
 
 __all__ = [
@@ -35,26 +34,43 @@ __all__ = [
     "prepare_metadata_for_build_wheel",
 ]
 
-PROGRAMS = ("fastbox-stub", "fastbox-monitor")
+# What is built, in this order, and where it goes. The launcher has the stub in it.
+PACKAGE = Path("python/fastbox/bin")
+SCRIPTS = Path("python/fastbox.data/scripts")
+PROGRAMS = {"fastbox-stub": PACKAGE, "fastbox-monitor": PACKAGE, "fastbox-launcher": SCRIPTS}
 SOURCES: tuple[str, ...] = ("Cargo.toml", "Cargo.lock", "pyproject.toml", "README.md", "LICENSE")
 SOURCES += ("rust", "python", "scripts/build_backend")
 
 
 def _build_programs() -> None:
-    """Compiles the programs as static executables into the package's bin folder."""
+    """Compiles the programs as static executables into the folders that go into the wheel."""
     for tool, source in (("cargo", "rustup"), ("musl-gcc", "the Debian package musl-tools")):
         if shutil.which(tool) is None:
             raise SystemExit(f"building fastbox needs {tool}: install it with {source}")
-    folder = Path("python/fastbox/bin")
-    folder.mkdir(exist_ok=True)
     command = ["cargo", "build", "--release", "--locked", "--message-format"]
     command += ["json-render-diagnostics", "--target", f"{platform.machine()}-unknown-linux-musl"]
-    for name in PROGRAMS:
+    environment = {**os.environ, "FASTBOX_STUB": str((PACKAGE / "fastbox-stub").absolute())}
+    for package, folder in PROGRAMS.items():
+        folder.mkdir(parents=True, exist_ok=True)
         # One call each: in a common one, the features one program asks for would end up in all.
-        made = subprocess.run([*command, "--package", name], check=True, stdout=subprocess.PIPE)
+        made = subprocess.run(
+            [*command, "--package", package], check=True, stdout=subprocess.PIPE, env=environment
+        )
         for message in map(json.loads, made.stdout.splitlines()):
             if program := message.get("executable"):
-                shutil.copy(program, folder / name)  # with its run bit
+                shutil.copy(program, folder)  # with its run bit
+
+
+def prepare_metadata_for_build_wheel(
+    metadata_directory: str, config_settings: dict[str, str] | None = None
+) -> str:
+    """Writes the wheel's metadata; the folder's name is returned."""
+    SCRIPTS.mkdir(parents=True, exist_ok=True)  # maturin wants it there even now
+    name: str = maturin.prepare_metadata_for_build_wheel(metadata_directory, config_settings)
+    return name
+
+
+prepare_metadata_for_build_editable = prepare_metadata_for_build_wheel
 
 
 def build_wheel(
@@ -81,7 +97,9 @@ def build_editable(
 
 def _without_products(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     name = Path(member.name)
-    if name.name == "__pycache__" or name.suffix == ".so" or name.match("python/fastbox/bin"):
+    if name.name == "__pycache__" or name.suffix == ".so":
+        return None
+    if name.match(f"*/{PACKAGE}") or name.match(f"*/{SCRIPTS.parent}"):
         return None
     member.uid = member.gid = 0
     member.uname = member.gname = ""

@@ -124,6 +124,14 @@ class Audit:
             left += [path for path in _listed(owner) if _CONTAINER.fullmatch(path.name)]
         return [f"cgroup: {path}" for path in left]
 
+    def _watches_the_dead(self, process: Path) -> bool:
+        """Whether it is the watchdog of a launcher, a fork of that, which has ended."""
+        if _read(process / "comm") != "fastbox-monitor\n":
+            return False
+        if f"FASTBOX_RUN={self._run}\0" not in _read(process / "environ"):
+            return False
+        return any("Pid:\t-1\n" in _read(info) for info in _listed(process / "fdinfo"))
+
     def processes(self) -> list[str]:
         """Processes of containers, watchdogs without an owner, children nobody waited for."""
         alive = self._alive()
@@ -132,9 +140,10 @@ class Audit:
             group = re.search(rf"/fastbox/({self.tag}\w+)/", _read(process / "cgroup"))
             command = _read(process / "cmdline").replace("\0", " ").strip()
             watched = re.search(rf"{re.escape(str(self._run))}/owners/(\w+)", command)
+            forked = self._watches_the_dead(process)
             status = _read(process / "stat").rpartition(")")[2].split()
             unreaped = status[:1] == ["Z"] and status[1] == str(os.getpid())
-            if group or unreaped or (watched and watched[1] not in alive):
+            if group or unreaped or forked or (watched and watched[1] not in alive):
                 left.append(f"process: {process.name} {command}")
         return left
 

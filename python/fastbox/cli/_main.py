@@ -49,10 +49,10 @@ def _dispatch(args: list[str]) -> int:
         needs_linux()
     if args[:1] == ["run"]:  # before all else is imported
         return _run(args[1:])
-    if args and args[0].startswith("-"):
-        from fastbox.cli import _global
+    if args and args[0].startswith("-") and args[0] != "-":
+        from fastbox.command import global_flags
 
-        return _dispatch(_global.read(args))
+        return _dispatch(global_flags(args))
     if not args or args == ["help"]:
         sys.stdout.write(_help_text())
         return 0

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from fastbox.command import option_table, parse_run, pass_through
-from fastbox.exceptions import ContainerTimeout
+from fastbox.command import option_table, parse_run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,23 +30,7 @@ def main(args: list[str]) -> int:
     if command.interactive and command.tty and not os.isatty(0):
         print("fastbox: the input device is not a TTY", file=sys.stderr)
         return 1  # Docker's code for it
-    plan = command.prepare()
-    if not command.quiet:
-        for note in plan.notes:
-            print(f"fastbox: note: {note}", file=sys.stderr)
-    try:
-        completed = pass_through(plan)
-    except ContainerTimeout as error:
-        print(f"fastbox: {error}", file=sys.stderr)
-        if error.completed is not None:
-            _print_timings(error.completed.timings)
-        return error.exit_code
-    if completed.truncated:
-        print("fastbox: killed: more output than --max-output allows", file=sys.stderr)
-    elif completed.usage.oom_killed and completed.signal is not None:
-        print("fastbox: killed: out of memory", file=sys.stderr)
-    _print_timings(completed.timings)
-    return completed.exit_code
+    return command.run()
 
 
 def help_text(table: list[dict[str, Any]]) -> str:
@@ -71,12 +54,3 @@ def _flag(row: dict[str, Any]) -> str:
 def _words(row: dict[str, Any]) -> str:
     default = f" (default: {row['default']})" if row["default"] else ""
     return f"{row['help'].removesuffix('.')}{default}"
-
-
-def _print_timings(timings: list[tuple[str, float]] | None) -> None:
-    if timings is None:
-        return
-    rows = [*timings, ("total", sum(micros for _, micros in timings))]
-    wide = max(len(step) for step, _ in rows)
-    for step, micros in rows:
-        print(f"{step:{wide}}  {micros:10.1f} µs", file=sys.stderr)

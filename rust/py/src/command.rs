@@ -1,14 +1,13 @@
 //! The command line's words: parsing them, and the table they are in.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use fastbox_engine::options::{self, OptionError};
-use fastbox_engine::settings::{self, Flags, SettingsError};
+use fastbox_engine::run::Foreground;
+use fastbox_engine::settings::{self, Before};
 use pyo3::prelude::*;
 
-use crate::errors;
-use crate::plan::Plan;
+use crate::{errors, log};
 
 /// `fastbox run [OPTIONS] IMAGE [COMMAND] [ARG...]`, read.
 #[pyclass(frozen, module = "fastbox._core")]
@@ -22,56 +21,40 @@ impl RunCommand {
     }
 
     #[getter]
-    fn quiet(&self) -> bool {
-        self.0.options.quiet
-    }
-
-    #[getter]
     fn tty(&self) -> bool {
         self.0.options.tty
     }
 
-    fn prepare(&self, py: Python<'_>) -> PyResult<Plan> {
+    /// Runs it on the process's own streams; the exit code.
+    fn run(&self, py: Python<'_>) -> PyResult<i32> {
+        let failed = |error| errors::engine(py, error);
         let command = self.0.clone();
-        Plan::new(py, command.image, command.options, command.command)
+        let prepared = log::detach(py, || Foreground::prepare(command)).map_err(failed)?;
+        // From here on signals are the container's; one that came before was for this process.
+        py.check_signals()?;
+        log::detach(py, || prepared.run()).map_err(failed)
     }
 }
 
-/// Sets what global flags say; counts before anything else is asked of the engine.
+/// Reads the flags before the command and sets what they say, which counts before anything else is asked of the
+/// engine. What follows them; `help` or `version` where they ask for that.
 #[pyfunction]
-#[pyo3(signature = (config=None, root=None, run_root=None, log_level=None))]
-pub fn configure(
-    py: Python<'_>,
-    config: Option<PathBuf>,
-    root: Option<PathBuf>,
-    run_root: Option<PathBuf>,
-    log_level: Option<&str>,
-) -> PyResult<()> {
-    let level = |word: &str| {
-        let unknown = SettingsError::Level {
-            from: "--log-level",
-            word: word.to_owned(),
-        };
-        settings::level(word).ok_or_else(|| errors::engine(py, unknown.into()))
-    };
-    settings::set_flags(Flags {
-        config,
-        root,
-        run: run_root,
-        log_level: log_level.map(level).transpose()?,
-    });
-    Ok(())
+pub fn global_flags(py: Python<'_>, args: Vec<OsString>) -> PyResult<Vec<OsString>> {
+    match settings::read_flags(&args).map_err(|error| errors::engine(py, error.into()))? {
+        Before::Flags(flags, count) => {
+            settings::set_flags(flags);
+            Ok(args[count..].to_vec())
+        }
+        Before::Help => Ok(vec!["help".into()]),
+        Before::Version => Ok(vec!["version".into()]),
+    }
 }
 
 /// Reads the arguments after `run`; None where they ask for help.
 #[pyfunction]
 pub fn parse_run(py: Python<'_>, args: Vec<OsString>) -> PyResult<Option<RunCommand>> {
     let settings = settings::get().map_err(|error| errors::engine(py, error.into()))?;
-    let defaults: Vec<(&str, &[String])> = settings
-        .run_defaults
-        .iter()
-        .map(|default| (default.flag.as_str(), default.values.as_slice()))
-        .collect();
+    let defaults = settings.defaults();
     match options::parse_run_with(&args, &|name| std::env::var(name).ok(), &defaults) {
         Ok(command) => Ok(Some(RunCommand(command))),
         Err(OptionError::Help) => Ok(None),

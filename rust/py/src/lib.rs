@@ -20,7 +20,7 @@ mod values;
 #[pyo3::pymodule]
 mod _core {
     #[pymodule_export]
-    use super::command::{RunCommand, configure, option_table, parse_run, refused_flags};
+    use super::command::{RunCommand, global_flags, option_table, parse_run, refused_flags};
     #[pymodule_export]
     use super::completed::{Completed, Usage};
     #[pymodule_export]

@@ -1,12 +1,12 @@
 //! Plans, and the runs they make.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use fastbox_engine::image::Image;
-use fastbox_engine::options::{Attach, Checked, Options};
-use fastbox_engine::run::{self, Communicated, IdFile, Prepared, Pump, Request};
+use fastbox_engine::options::{Checked, Options};
+use fastbox_engine::run::{self, Communicated, Prepared, Request};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
@@ -21,7 +21,6 @@ pub struct Plan {
     #[pyo3(get)]
     pub image: String,
     prepared: Arc<Prepared>,
-    id_file: Mutex<Option<IdFile>>,
     // Where the plan is shared: what keeps the image from being removed meanwhile.
     _held: Option<Image>,
 }
@@ -44,7 +43,13 @@ pub fn prepare(
     values::set_all(&mut options, config)?;
     let options = values::check(py, options)?;
     if !shared {
-        return Plan::new(py, image, options, Vec::new());
+        let prepared = log::detach(py, || run::engine()?.prepare(&image, options, &[]));
+        let prepared = prepared.map_err(|error| errors::engine(py, error))?;
+        return Ok(Plan {
+            image,
+            prepared,
+            _held: None,
+        });
     }
     let prepared = log::detach(py, || run::engine()?.prepare_shared(&image, options));
     let prepared = prepared.map_err(|error| errors::engine(py, error))?;
@@ -52,34 +57,11 @@ pub fn prepare(
     Ok(Plan {
         image,
         prepared,
-        id_file: Mutex::default(),
         _held: held,
     })
 }
 
 impl Plan {
-    pub fn new(
-        py: Python<'_>,
-        image: String,
-        options: Checked,
-        command: Vec<String>,
-    ) -> PyResult<Plan> {
-        let made = log::detach(py, || {
-            // Before anything else, as with Docker: the path may belong to a container that runs.
-            let path = options.cidfile.as_ref().map(|file| file.0.as_ref());
-            let id_file = path.map(IdFile::create).transpose()?;
-            let prepared = run::engine()?.prepare(&image, options, &command)?;
-            Ok((prepared, id_file))
-        });
-        let (prepared, id_file) = made.map_err(|error| errors::engine(py, error))?;
-        Ok(Plan {
-            image,
-            prepared,
-            id_file: Mutex::new(id_file),
-            _held: None,
-        })
-    }
-
     fn launch(&self, py: Python<'_>, request: Request) -> PyResult<run::Container> {
         log::detach(py, || self.prepared.start(request)).map_err(|error| errors::engine(py, error))
     }
@@ -189,48 +171,6 @@ impl Plan {
             self.launch(py, request)?,
             self.prepared.notes(),
         ))
-    }
-
-    /// Runs the command the Plan was prepared with on the process's own streams, as the Plan's options say.
-    fn pump<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Completed>> {
-        let options = self.prepared.options();
-        let output = |stream| match options.attached(stream) {
-            true => run::Output::Pipe,
-            false => run::Output::Null,
-        };
-        let id_file = self.id_file.lock();
-        let request = Request {
-            args: Vec::new(),
-            stdin: match options.interactive {
-                true => run::Input::Pipe,
-                false => run::Input::Null,
-            },
-            stdout: output(Attach::Stdout),
-            stderr: output(Attach::Stderr),
-            name: options.name.as_ref().map(|name| name.0.clone()),
-            id_file: id_file.unwrap_or_else(PoisonError::into_inner).take(),
-            timed: options.timings,
-        };
-        let (timeout, max_output) = (options.timeout, limit(options));
-        let mut container = self.launch(py, request)?;
-        let result = log::detach(py, || {
-            use std::os::fd::AsFd;
-            let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
-            let pump = Pump {
-                timeout,
-                max_output,
-                signals: options.sig_proxy.0,
-                detach_keys: &options.detach_keys().0,
-            };
-            let stdin = options.interactive.then(|| stdin.as_fd());
-            let stdout = options.attached(Attach::Stdout).then(|| stdout.as_fd());
-            let stderr = options.attached(Attach::Stderr).then(|| stderr.as_fd());
-            let result = container.pump(stdin, stdout, stderr, pump);
-            drop(container);
-            result
-        });
-        let result = result.map_err(|error| errors::engine(py, error))?;
-        ended(&self.prepared, &PyList::empty(py), result, None, timeout)
     }
 }
 

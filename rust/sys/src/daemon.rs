@@ -1,7 +1,11 @@
 //! Leaving the caller: a process of its own session that holds nothing of whoever started it.
+use std::ffi::CStr;
 use std::os::fd::AsFd;
+use std::panic::AssertUnwindSafe;
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::sys::stat::Mode;
 use nix::unistd::{ForkResult, chdir, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
 
@@ -13,20 +17,64 @@ use nix::unistd::{ForkResult, chdir, dup2_stderr, dup2_stdin, dup2_stdout, fork,
 /// `EBUSY` if the process has other threads, which a fork would lose; those of fork(2), open(2) and
 /// setsid(2).
 pub fn detach() -> Result<bool, Errno> {
-    let threads = std::fs::read_dir("/proc/self/task").map_err(errno)?.count();
-    if threads != 1 {
-        return Err(Errno::EBUSY);
-    }
+    alone()?;
     // SAFETY: there is no other thread that could hold a lock.
     if let ForkResult::Parent { .. } = unsafe { fork() }? {
         return Ok(true);
     }
     leave()?;
-    let null = nix::fcntl::open("/dev/null", nix::fcntl::OFlag::O_RDWR, Mode::empty())?;
+    silence()?;
+    Ok(false)
+}
+
+/// Does `work` in a fork of this process, which goes on at once: the leader of a session of its own, called `name`,
+/// with every signal blocked, `/` as working directory, /dev/null as standard streams and no other descriptor. It ends
+/// with the work, and runs nothing that the process has put off until its end.
+///
+/// # Errors
+/// `EBUSY` if the process has other threads, which a fork would lose; those of fork(2).
+pub fn fork_off(name: &CStr, work: impl FnOnce()) -> Result<(), Errno> {
+    alone()?;
+    // What a terminal sends to its foreground is not for the child, from its first moment on.
+    let mut before = SigSet::empty();
+    sigprocmask(
+        SigmaskHow::SIG_SETMASK,
+        Some(&SigSet::all()),
+        Some(&mut before),
+    )?;
+    // SAFETY: there is no other thread that could hold a lock.
+    let forked = unsafe { fork() };
+    if let Ok(ForkResult::Child) = forked {
+        // Not beyond this frame, whatever happens: all that is above it is the parent's.
+        let done = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            let _ = nix::sys::prctl::set_name(name);
+            if leave().and_then(|()| silence()).is_ok() {
+                work();
+            }
+        }));
+        // SAFETY: no destructor and no buffer of the parent's is run or written here.
+        unsafe { libc::_exit(done.is_err().into()) }
+    }
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&before), None)?;
+    forked.map(drop)
+}
+
+/// That this thread is the process's only one: each is a directory in /proc/self/task (proc(5)).
+fn alone() -> Result<(), Errno> {
+    let tasks = nix::sys::stat::stat("/proc/self/task")?;
+    match tasks.st_nlink {
+        3 => Ok(()),
+        _ => Err(Errno::EBUSY),
+    }
+}
+
+/// Makes /dev/null the standard streams.
+fn silence() -> Result<(), Errno> {
+    let null = nix::fcntl::open("/dev/null", OFlag::O_RDWR, Mode::empty())?;
     dup2_stdin(null.as_fd())?;
     dup2_stdout(null.as_fd())?;
     dup2_stderr(null.as_fd())?;
-    Ok(false)
+    Ok(())
 }
 
 /// Makes this process, which must not be the leader of a process group, the leader of a new session, with `/` as
@@ -37,12 +85,8 @@ pub fn detach() -> Result<bool, Errno> {
 pub fn leave() -> Result<(), Errno> {
     setsid()?;
     chdir("/")?;
-    // SAFETY: descriptors from 3 on were all inherited, not opened here, as the function's contract says, so
-    // no owner of one is left in this process.
+    // SAFETY: descriptors from 3 on were all inherited or are a parent's, whose owners this process never drops, as
+    // the function's contract says.
     Errno::result(unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) })?;
     Ok(())
-}
-
-fn errno(error: std::io::Error) -> Errno {
-    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }

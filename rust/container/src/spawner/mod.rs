@@ -25,6 +25,7 @@ use crate::plan::Plan;
 use fastbox_sys::channel::Channel;
 use fastbox_sys::journal::Slot as JournalSlot;
 use nix::errno::Errno;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -46,7 +47,7 @@ pub struct Config {
     /// The directory for what containers write, on disk.
     pub uppers: PathBuf,
     /// The stub: its bytes.
-    pub stub: Vec<u8>,
+    pub stub: Cow<'static, [u8]>,
     /// What the kernel can do.
     pub features: Features,
 }

@@ -17,6 +17,7 @@ mod reconcile;
 mod register;
 mod remove;
 mod running;
+mod watch;
 
 pub use clean::{Meeting, Outcome, clean, has_traces, open_process, sweep};
 pub use error::StateError;
@@ -25,3 +26,4 @@ pub use identity::Life;
 pub use reconcile::{Reconciled, reconcile};
 pub use register::{Owner, alive, tag};
 pub use running::{running, running_names};
+pub use watch::watch;

@@ -138,6 +138,20 @@ impl Owner {
         }
     }
 
+    /// Makes a fork of this process the watchdog: for a small program whose only thread this is. Returns at once.
+    ///
+    /// # Errors
+    /// `EBUSY` where there are other threads; those of fork(2).
+    pub fn fork_watchdog(&self) -> Result<(), StateError> {
+        let paths = self.paths.clone();
+        let id = self.id.clone();
+        fastbox_sys::daemon::fork_off(c"fastbox-monitor", move || {
+            // Nobody reads what it says; where it fails, the next command cleans up in its place.
+            let _ = super::watch::watch(&paths, &id);
+        })
+        .map_err(|errno| StateError::errno("start a watchdog for", &self.dir, errno))
+    }
+
     /// Ends the registration, once no container is left: removes the directories. The watchdog sees it and ends.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! One engine per process.
 
-use super::EngineError;
 use super::ids::Ids;
+use super::{EngineError, programs};
 use crate::logging::event;
 use crate::owner::{Owner, reconcile};
 use crate::paths::Paths;
@@ -12,7 +12,6 @@ use fastbox_container::spawner::{Config, Spawner};
 use fastbox_image::Store;
 use fastbox_sys::per_process::PerProcess;
 use nix::errno::Errno;
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 /// All that this process shares between its containers.
@@ -26,25 +25,6 @@ pub struct Engine {
     pub(super) ids: Ids,
     pub(super) plans: super::cache::Plans,
     disk_uppers: OnceLock<Option<Errno>>,
-}
-
-static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
-
-/// Says where fastbox-stub and fastbox-monitor are. The first call counts; `FASTBOX_PROGRAMS` goes before it.
-pub fn set_programs(directory: PathBuf) {
-    let directory = std::env::var_os("FASTBOX_PROGRAMS").map_or(directory, PathBuf::from);
-    let _ = PROGRAMS.set(directory);
-}
-
-/// A program of ours.
-pub(super) fn program(name: &str) -> PathBuf {
-    let beside = || std::env::var_os("FASTBOX_PROGRAMS").map(PathBuf::from);
-    PROGRAMS
-        .get()
-        .cloned()
-        .or_else(beside)
-        .unwrap_or_default()
-        .join(name)
 }
 
 /// This process's engine, made at the first call. A process forked from one that has an engine gets its own: the
@@ -86,10 +66,8 @@ impl Engine {
             event!(Warn, "not all of ended processes could be cleared: {error}");
         }
         let owner = Arc::new(Owner::register(&paths)?);
-        owner.start_watchdog(&program("fastbox-monitor"))?;
-        let stub = program("fastbox-stub");
-        let stub =
-            std::fs::read(&stub).map_err(|source| EngineError::Program { path: stub, source })?;
+        programs::start_watchdog(&owner)?;
+        let stub = programs::stub()?;
         let config = Config {
             driver: Driver::probe(),
             owner: owner.id().to_owned(),

@@ -108,6 +108,40 @@ pub enum SettingsError {
         /// As given.
         path: PathBuf,
     },
+    /// A global flag that nothing has.
+    #[error("unknown flag: {flag}; see 'fastbox --help'")]
+    UnknownFlag {
+        /// As given.
+        flag: String,
+    },
+    /// One of Docker's that means nothing here.
+    #[error(
+        "{flag} cannot be had: there is no daemon to talk to: containers are started by this command itself"
+    )]
+    RefusedFlag {
+        /// As given.
+        flag: String,
+    },
+    /// A global flag without its value.
+    #[error("flag needs an argument: {flag}")]
+    NeedsArgument {
+        /// As given.
+        flag: String,
+    },
+    /// A global flag with a value it does not take.
+    #[error("flag takes no value: {flag}={value}")]
+    NoValue {
+        /// As given.
+        flag: String,
+        /// What it was given.
+        value: String,
+    },
+    /// A global flag whose value is empty.
+    #[error("invalid argument \"\" for \"{flag}\" flag: must not be empty")]
+    Empty {
+        /// As given.
+        flag: String,
+    },
     /// A level that does not exist.
     #[error("{from}: unknown level {word:?}: use one of {}", LEVELS.join(", "))]
     Level {

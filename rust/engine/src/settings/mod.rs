@@ -3,9 +3,11 @@
 
 mod error;
 mod file;
+mod flags;
 mod level;
 
 pub use error::SettingsError;
+pub use flags::{Before, read_flags};
 pub use level::{LEVELS, level};
 
 use std::ffi::OsString;
@@ -34,6 +36,17 @@ pub struct Settings {
     pub run_defaults: Vec<RunDefault>,
     /// The files read, in order.
     pub files: Vec<PathBuf>,
+}
+
+impl Settings {
+    /// The defaults of `run`'s options, as [`parse_run_with`](crate::options::parse_run_with) takes them.
+    #[must_use]
+    pub fn defaults(&self) -> Vec<(&str, &[String])> {
+        let defaults = self.run_defaults.iter();
+        defaults
+            .map(|default| (default.flag.as_str(), default.values.as_slice()))
+            .collect()
+    }
 }
 
 /// What a file says of one option of `run`.

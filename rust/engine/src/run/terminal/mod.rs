@@ -6,7 +6,7 @@ mod raw;
 
 use super::communicate::Communicated;
 use super::container::{Container, until};
-use super::engine::program;
+use super::programs::monitor;
 use super::pump::{PATIENCE, Pump};
 use super::signals::Signals;
 use super::{EngineError, signals};
@@ -52,7 +52,7 @@ impl Container {
             .map_err(EngineError::system("prepare the terminal"))?;
         let raw = stdin
             .filter(|fd| nix::unistd::isatty(fd).unwrap_or(false))
-            .map(|fd| Raw::enter(fd, &program("fastbox-monitor")))
+            .map(|fd| Raw::enter(fd, &monitor()))
             .transpose()?;
         let own = stdout.and_then(waiting_for_nobody);
         let mut talk = Talk {

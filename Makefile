@@ -2,12 +2,13 @@
 # test     all tests; test-long: those too long for every run as well; test-vm: on another kernel
 # check    format, lints, types, stubs, who may import whom
 # bench    what a start costs, stage by stage and beside its peers; bench-smoke: a few rounds of it
+# bench-compare BASE=ref|file: whether starts got slower since a commit, or a file of make bench
 # setup    what the machine needs for all of this; clean: removes what was built here
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: run test test-long test-vm bench bench-smoke check setup setup-run setup-vm clean
+.PHONY: run test test-long test-vm bench bench-smoke bench-compare check setup setup-run setup-vm clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -54,6 +55,10 @@ bench: $(WHEEL) | setup
 bench-smoke: $(WHEEL) | setup
 	FASTBOX_BENCH_ROUNDS=5 $(PYTHON) -m pytest benches -s
 	$(PYTHON) benches/side_by_side.py --rounds 5
+
+bench-compare: $(WHEEL) | setup
+	$(if $(BASE),,$(error bench-compare needs BASE: a commit, branch or tag, or a file that make bench wrote))
+	$(PYTHON) benches/versions.py $(BASE)
 
 check: $(WHEEL) | setup
 	cargo fmt --all --check

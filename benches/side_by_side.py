@@ -15,8 +15,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
-import report
+import document
 import roots
+from fastbox.bench import report
 from needs import in_ci
 from peers import PEERS, Bench, Run
 
@@ -73,11 +74,11 @@ def main() -> int:
         name: {"version": versions[name], "gives": gives[name], "seed": seed, "state": state}
         for name in results
     }
-    report.write(options.json, report.document("side by side", results, extra))
+    document.write(options.json, document.document("side by side", results, extra))
     lines = [
-        f"{options.rounds} rounds, seed {seed}; {state}; {report.describe()}",
+        f"{options.rounds} rounds, seed {seed}; {state}; {report.machine()}",
         "",
-        report.table(results, BESIDE, gives),
+        report.side_by_side(results, BESIDE, gives),
         "",
         *(f"{name}: {version}" for name, version in versions.items() if version),
         *(f"absent: {name} ({why})" for name, why in absent.items()),

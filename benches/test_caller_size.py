@@ -9,7 +9,8 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-import report
+import document
+from fastbox.bench import report
 
 CALLER = Path(__file__).with_name("caller.py")
 MOST_TIMES = 1.3
@@ -44,9 +45,9 @@ def test_large_caller_against_small(image: str, rounds: int) -> None:
                     results[size].append(took)
     ratio = statistics.median(results["large"]) / statistics.median(results["small"])
     extra = {size: {"seed": seed, "ratio_of_medians": ratio} for size in results}
-    document = report.document("caller size", results, extra)
-    report.write(Path(".benchmarks/caller_size.json"), document)
+    written = document.document("caller size", results, extra)
+    document.write(Path(".benchmarks/caller_size.json"), written)
     print(f"large ÷ small: {ratio:.2f}")
-    print(report.table(results, ["small"], {"large": "500 MB, 10,000 files, 200 threads"}))
+    print(report.side_by_side(results, ["small"], {"large": "500 MB, 10,000 files, 200 threads"}))
     if rounds >= ENOUGH_ROUNDS:
         assert ratio <= MOST_TIMES

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-import report
+from fastbox.bench import report
 from pytest_benchmark.fixture import BenchmarkFixture
 
 # The first words of the step labels that make up a stage. A label belongs to the first that fits.

@@ -1,16 +1,15 @@
-"""Results: pytest-benchmark's JSON, and a table for people."""
+"""Results as pytest-benchmark's JSON."""
 
 from __future__ import annotations
 
 import json
-import platform
-import statistics
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest_benchmark
+from fastbox.bench.report import p99
 from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info
 from pytest_benchmark.stats import Stats
 from pytest_benchmark.utils import get_commit_info
@@ -33,11 +32,6 @@ _FIELDS = [
     "ops",
     "total",
 ]
-
-
-def p99(seconds: Sequence[float]) -> float:
-    """The smallest value that 99 of 100 do not exceed."""
-    return sorted(seconds)[-(-99 * len(seconds) // 100) - 1]
 
 
 def machine() -> dict[str, Any]:
@@ -84,28 +78,3 @@ def write(path: Path, content: dict[str, Any]) -> None:
     """Writes such a document."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=1))
-
-
-def describe() -> str:
-    """One line on the machine."""
-    info = machine()
-    processor = info["cpu"].get("brand_raw") or platform.processor()
-    cores, python = info["cpu"].get("count"), platform.python_version()
-    return f"Linux {platform.release()}, {processor}, {cores} cores, Python {python}"
-
-
-def table(
-    results: Mapping[str, Sequence[float]], beside: Sequence[str], gives: Mapping[str, str]
-) -> str:
-    """A Markdown table: medians, p99, and how many times each name in `beside` a row takes."""
-    beside = [name for name in beside if name in results]
-    medians = {name: statistics.median(seconds) for name, seconds in results.items()}
-    rows = [
-        ["", "median ms", "p99 ms", *(f"÷ {name}" for name in beside), "gives"],
-        ["---", *["---:"] * (2 + len(beside)), "---"],
-    ]
-    for name in sorted(medians, key=medians.__getitem__):
-        ratios = [f"{medians[name] / medians[other]:.2f}" for other in beside]
-        numbers = [f"{1e3 * medians[name]:.2f}", f"{1e3 * p99(results[name]):.2f}"]
-        rows.append([name, *numbers, *ratios, gives.get(name, "")])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -7,6 +7,7 @@ import os
 import pickle
 import signal
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -231,6 +232,23 @@ def test_usage(plan: fastbox.Plan) -> None:
     if usage.memory_peak_bytes is not None:
         assert 0 < usage.memory_peak_bytes < 64 << 20
     assert repr(usage).startswith("Usage(cpu_total_ns=")
+
+
+def test_usage_may_be_asked_for_late(plan: fastbox.Plan) -> None:
+    def groups(container: fastbox.Container) -> list[Path]:
+        top = Path("/sys/fs/cgroup")
+        patterns = [f"{below}fastbox/*/{container.id}" for below in ("", "*/")]
+        return [group for pattern in patterns for group in top.glob(pattern)]
+
+    with plan.start(["sh", "-c", "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done"]) as container:
+        had_groups = bool(groups(container))
+        done = container.wait()
+    deadline = time.monotonic() + 30
+    while groups(container):
+        assert time.monotonic() < deadline, "its groups are still there"
+        time.sleep(0.01)
+    assert (done.usage.cpu_total_ns or 0) > (1_000_000 if had_groups else -1)
+    assert repr(done.usage) == repr(done.usage)
 
 
 def test_results_travel_between_processes(plan: fastbox.Plan) -> None:

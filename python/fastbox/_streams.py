@@ -36,10 +36,11 @@ def descriptor(stream: Stream, name: str, words: tuple[int, ...]) -> int:
 
 def arguments(command: Command) -> list[str]:
     """A program's name alone, or a list of arguments, as text."""
-    if isinstance(command, (str, os.PathLike)):
-        return [os.fspath(command)]
-    if isinstance(command, (bytes, bytearray)):
-        raise TypeError("the command must be a list of arguments, or a program's name as a str")
+    if type(command) is not list:
+        if isinstance(command, (str, os.PathLike)):
+            return [os.fspath(command)]
+        if isinstance(command, (bytes, bytearray)):
+            raise TypeError("the command must be a list of arguments, or a program's name as a str")
     return [part if type(part) is str else os.fsdecode(part) for part in command]
 
 

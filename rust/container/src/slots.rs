@@ -28,7 +28,7 @@ pub const PATHS: Slot = Slot(10);
 /// The hostname and its length.
 pub const HOSTNAME: Slot = Slot(11);
 pub const HOSTNAME_LEN: Slot = Slot(12);
-/// Strings `<id>`, `<id>/upper`, `<id>/work`.
+/// Strings: the id, and the names of the container's upper and work directories.
 pub const ID: Slot = Slot(13);
 pub const UPPER: Slot = Slot(14);
 pub const WORK: Slot = Slot(15);

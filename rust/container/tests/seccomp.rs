@@ -192,6 +192,28 @@ fn rule_sets_equal_libseccomps() {
 }
 
 #[test]
+fn without_x32_only_its_calls_are_answered_otherwise() {
+    let bodies = [
+        r#""defaultAction":"SCMP_ACT_ERRNO","syscalls":[
+            {"names":["read"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":1,"op":"SCMP_CMP_EQ"}]}]"#,
+        r#""defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"],"action":"SCMP_ACT_KILL"}]"#,
+    ];
+    let docker = default_profile().resolve(CapSet::DOCKER, Arch::X86_64, KERNEL);
+    for spec in bodies.map(hand_made).iter().chain([&docker]) {
+        let all = compile(spec, Arch::X86_64).expect("compiles").instructions;
+        let less = compile(spec, Arch::X86_64WithoutX32)
+            .expect("compiles")
+            .instructions;
+        println!("{} instructions, without x32 {}", all.len(), less.len());
+        for call in calls(spec) {
+            let x32 = call.arch == X86_64 && call.number >= 1 << 30 && call.number != u32::MAX;
+            let expected = if x32 { ENOSYS } else { run(&all, &call) };
+            assert_eq!(run(&less, &call), expected, "{call:x?}");
+        }
+    }
+}
+
+#[test]
 fn tables_equal_libseccomps() {
     if exporter().is_none() {
         return;

@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 "{}",
                 String::from_utf8_lossy(&done.stderr.unwrap_or_default())
             );
-            println!("exit {} {:?}", done.exit.code, done.exit.usage);
+            println!("exit {} {:?}", done.exit.code, done.exit.usage());
             let mut sum = 0.0;
             for (step, target, us) in done.exit.timings.unwrap_or_default() {
                 println!("{us:9.1}  {step} {target}");

@@ -12,7 +12,7 @@ pub type Text = (String, String);
 
 /// What a container used.
 #[pyclass(frozen, module = "fastbox._core")]
-pub struct Usage(run::Usage);
+pub struct Usage(run::Used);
 
 #[pymethods]
 impl Usage {
@@ -26,14 +26,15 @@ impl Usage {
         oom_killed: Option<bool>,
         wall_ns: u64,
     ) -> Usage {
-        Usage(run::Usage {
+        let known = run::Usage {
             cpu_total_ns,
             cpu_user_ns,
             cpu_system_ns,
             memory_peak_bytes,
             oom_killed,
             wall_ns,
-        })
+        };
+        Usage(known.into())
     }
 
     fn __reduce__<'py>(
@@ -46,7 +47,7 @@ impl Usage {
             memory_peak_bytes,
             oom_killed,
             wall_ns,
-        } = slf.get().0;
+        } = slf.get().0.usage();
         let fields = (
             cpu_total_ns,
             cpu_user_ns,
@@ -60,44 +61,45 @@ impl Usage {
 
     #[getter]
     fn cpu_total_ns(&self) -> Option<u64> {
-        self.0.cpu_total_ns
+        self.0.usage().cpu_total_ns
     }
 
     #[getter]
     fn cpu_user_ns(&self) -> Option<u64> {
-        self.0.cpu_user_ns
+        self.0.usage().cpu_user_ns
     }
 
     #[getter]
     fn cpu_system_ns(&self) -> Option<u64> {
-        self.0.cpu_system_ns
+        self.0.usage().cpu_system_ns
     }
 
     #[getter]
     fn memory_peak_bytes(&self) -> Option<u64> {
-        self.0.memory_peak_bytes
+        self.0.usage().memory_peak_bytes
     }
 
     #[getter]
     fn oom_killed(&self) -> Option<bool> {
-        self.0.oom_killed
+        self.0.usage().oom_killed
     }
 
     #[getter]
     fn wall_ns(&self) -> u64 {
-        self.0.wall_ns
+        self.0.usage().wall_ns
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let shown = |value: Option<u64>| value.map_or("None".to_owned(), |n| n.to_string());
-        let oom = self.0.oom_killed.into_pyobject(py)?.repr()?;
+        let usage = self.0.usage();
+        let oom = usage.oom_killed.into_pyobject(py)?.repr()?;
         Ok(format!(
             "Usage(cpu_total_ns={}, cpu_user_ns={}, cpu_system_ns={}, memory_peak_bytes={}, oom_killed={oom}, wall_ns={})",
-            shown(self.0.cpu_total_ns),
-            shown(self.0.cpu_user_ns),
-            shown(self.0.cpu_system_ns),
-            shown(self.0.memory_peak_bytes),
-            self.0.wall_ns,
+            shown(usage.cpu_total_ns),
+            shown(usage.cpu_user_ns),
+            shown(usage.cpu_system_ns),
+            shown(usage.memory_peak_bytes),
+            usage.wall_ns,
         ))
     }
 }
@@ -145,7 +147,7 @@ impl Completed {
             signal: exit.signal,
             stdout: output(py, captured.stdout, text)?,
             stderr: output(py, captured.stderr, text)?,
-            usage: Py::new(py, Usage(exit.usage))?,
+            usage: Py::new(py, Usage(exit.used))?,
             timings: timings.map(|steps| steps.into_iter().map(labelled).collect()),
             truncated: captured.truncated,
             notes,
@@ -170,7 +172,7 @@ impl Completed {
         truncated: bool,
         notes: Vec<String>,
     ) -> PyResult<Completed> {
-        let usage = usage.map_or_else(|| Py::new(py, Usage(run::Usage::default())), Ok)?;
+        let usage = usage.map_or_else(|| Py::new(py, Usage(run::Usage::default().into())), Ok)?;
         Ok(Completed {
             args,
             exit_code,
@@ -213,7 +215,7 @@ impl Completed {
             return Ok(());
         }
         let command = done.args.bind(slf.py()).repr()?;
-        let oom = match done.usage.get().0.oom_killed {
+        let oom = match done.usage.get().0.usage().oom_killed {
             Some(true) => ", out of memory",
             _ => "",
         };

@@ -40,3 +40,5 @@ pub mod random;
 pub mod steps;
 #[cfg(feature = "std")]
 pub mod terminal;
+#[cfg(feature = "std")]
+pub mod x32;

@@ -9,6 +9,7 @@
 
 mod clean;
 mod controller;
+mod counters;
 mod device_program;
 mod devices;
 mod driver;
@@ -31,6 +32,7 @@ mod tests;
 
 pub use clean::{Cleaned, clean_owner, clean_owner_below, owners};
 pub use controller::Controller;
+pub use counters::Counters;
 pub use driver::{Driver, Kind, Missing};
 pub use error::CgroupError;
 pub use limits::Limits;

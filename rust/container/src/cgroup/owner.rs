@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicU16;
 
 use nix::errno::Errno;
+use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::mkdirat;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
@@ -15,7 +16,7 @@ use super::devices::DeviceList;
 use super::error::CgroupError;
 use super::limits::{Limits, Write};
 use super::parent::Parent;
-use super::reader::Reader;
+use super::reader::{Group, Reader};
 use super::steps::{
     MODE, at, attach_devices, check_name, refused, remove_busy, system, write_devices,
 };
@@ -287,12 +288,21 @@ impl OwnerGroup {
 
     /// Reads and kills by absolute path, for a thread that sees the cgroup file systems.
     #[must_use]
-    pub fn reader(&self, container: &str) -> Reader {
-        Reader::new(
-            self.v2,
-            self.all_places()
-                .map(|(branch, place)| (branch.controllers, self.path(branch, place, container)))
-                .collect(),
-        )
+    pub fn reader(&self, container: &str) -> Reader<'static> {
+        let group = |(branch, place): (&Branch, BorrowedFd<'_>)| {
+            let path = self.path(branch, place, container);
+            let at = AT_FDCWD;
+            (branch.controllers, Group { at, path })
+        };
+        Reader::new(self.v2, self.all_places().map(group).collect())
+    }
+
+    /// The same by open directories, for a thread that does not see them.
+    pub(crate) fn reader_here(&self, container: &str) -> Reader<'_> {
+        let group = |(branch, at): (&Branch, _)| {
+            let path = PathBuf::from(container);
+            (branch.controllers, Group { at, path })
+        };
+        Reader::new(self.v2, self.all_places().map(group).collect())
     }
 }

@@ -1,14 +1,14 @@
-//! What a container used, which processes it has, and how to kill them all: by absolute path.
+//! What a container used, which processes it has, and how to kill them all.
 
 use std::collections::BTreeSet;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use nix::fcntl::{AT_FDCWD, OFlag};
-use nix::sys::stat::stat;
+use nix::fcntl::{AtFlags, OFlag};
+use nix::sys::stat::fstatat;
 use nix::unistd::read;
 
 use super::controller::{Controller, Controllers};
@@ -34,21 +34,28 @@ pub struct Usage {
 
 /// Reads the groups of one container.
 #[derive(Clone, Debug)]
-pub struct Reader {
+pub struct Reader<'d> {
     v2: bool,
-    groups: Vec<(Controllers, PathBuf)>,
+    groups: Vec<(Controllers, Group<'d>)>,
 }
 
-impl Reader {
-    pub(super) fn new(v2: bool, groups: Vec<(Controllers, PathBuf)>) -> Reader {
+/// A group's directory: a path below an open directory, or an absolute one.
+#[derive(Clone, Debug)]
+pub(super) struct Group<'d> {
+    pub(super) at: BorrowedFd<'d>,
+    pub(super) path: PathBuf,
+}
+
+impl<'d> Reader<'d> {
+    pub(super) fn new(v2: bool, groups: Vec<(Controllers, Group<'d>)>) -> Reader<'d> {
         Reader { v2, groups }
     }
 
-    fn group(&self, controller: Controller) -> Option<&Path> {
+    fn group(&self, controller: Controller) -> Option<&Group<'d>> {
         self.groups
             .iter()
             .find(|(controllers, _)| controllers.contains(controller))
-            .map(|(_, path)| path.as_path())
+            .map(|(_, group)| group)
     }
 
     /// Reads the counters; each costs an open, a read and a close.
@@ -78,7 +85,7 @@ impl Reader {
         usage
     }
 
-    fn cpu(&self, group: &Path, usage: &mut Usage) {
+    fn cpu(&self, group: &Group<'_>, usage: &mut Usage) {
         if self.v2 {
             file(group, "cpu.stat", |text| {
                 let ns = |name| field(text, name).map(|us| us * 1000);
@@ -103,8 +110,8 @@ impl Reader {
     #[must_use]
     pub fn procs(&self) -> Vec<i32> {
         let mut found = BTreeSet::new();
-        for (_, path) in &self.groups {
-            tree::processes(AT_FDCWD, path.as_os_str().as_bytes(), &mut found);
+        for (_, group) in &self.groups {
+            tree::processes(group.at, group.path.as_os_str().as_bytes(), &mut found);
         }
         found.into_iter().collect()
     }
@@ -114,24 +121,21 @@ impl Reader {
     /// it after this. The calling process itself is spared.
     pub fn kill_all(&self) {
         if self.v2 {
-            for (_, path) in &self.groups {
+            for (_, group) in &self.groups {
+                let file = group.path.join("cgroup.kill");
                 // ENOENT: gone already, and then nothing is left to kill.
-                let _ = tree::put(
-                    AT_FDCWD,
-                    path.join("cgroup.kill").as_os_str().as_bytes(),
-                    "1",
-                );
+                let _ = tree::put(group.at, file.as_os_str().as_bytes(), "1");
             }
             return;
         }
         if let Some(group) = self.group(Controller::Pids) {
-            let file = group.join("pids.max");
-            let _ = tree::put(AT_FDCWD, file.as_os_str().as_bytes(), "0");
+            let file = group.path.join("pids.max");
+            let _ = tree::put(group.at, file.as_os_str().as_bytes(), "0");
         }
         let trees: Vec<_> = self
             .groups
             .iter()
-            .map(|(_, path)| (AT_FDCWD, path.as_os_str().as_bytes().to_vec()))
+            .map(|(_, group)| (group.at, group.path.as_os_str().as_bytes().to_vec()))
             .collect();
         let until = Instant::now() + KILL_FOR;
         let mut killed = BTreeSet::new();
@@ -151,18 +155,18 @@ impl Reader {
 }
 
 /// Applies `f` to the content of a file of at most one page.
-fn file<T>(group: &Path, name: &str, f: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+fn file<T>(group: &Group<'_>, name: &str, f: impl FnOnce(&str) -> Option<T>) -> Option<T> {
     let mut path = Vec::with_capacity(192);
-    path.extend_from_slice(group.as_os_str().as_bytes());
+    path.extend_from_slice(group.path.as_os_str().as_bytes());
     path.push(b'/');
     path.extend_from_slice(name.as_bytes());
-    let opened = tree::open(AT_FDCWD, &path, OFlag::O_RDONLY).ok()?;
+    let opened = tree::open(group.at, &path, OFlag::O_RDONLY).ok()?;
     let mut buffer = [0; 4096];
     let got = read(opened.as_fd(), &mut buffer).ok()?;
     f(std::str::from_utf8(&buffer[..got]).ok()?)
 }
 
-fn number(group: &Path, name: &str) -> Option<u64> {
+fn number(group: &Group<'_>, name: &str) -> Option<u64> {
     file(group, name, |text| text.trim().parse().ok())
 }
 
@@ -175,16 +179,22 @@ fn field(text: &str, name: &str) -> Option<u64> {
 }
 
 /// The v1 counter is a group's own, so a kill in a group that the container made itself stands there only.
-fn v1_kills_below(group: &Path) -> u64 {
+fn v1_kills_below(group: &Group<'_>) -> u64 {
     // A group's directory has a link for each group below it, and two for itself.
-    if stat(group).map_or(2, |stat| stat.st_nlink) <= 2 {
+    let stat = fstatat(group.at, &group.path, AtFlags::empty());
+    if stat.map_or(2, |stat| stat.st_nlink) <= 2 {
         return 0;
     }
-    tree::children(AT_FDCWD, group.as_os_str().as_bytes())
+    tree::children(group.at, group.path.as_os_str().as_bytes())
         .unwrap_or_default()
         .iter()
         .map(|name| {
-            let child = group.join(Path::new(std::ffi::OsStr::from_bytes(name)));
+            let child = Group {
+                at: group.at,
+                path: group
+                    .path
+                    .join(Path::new(std::ffi::OsStr::from_bytes(name))),
+            };
             file(&child, "memory.oom_control", |text| field(text, "oom_kill")).unwrap_or(0)
                 + v1_kills_below(&child)
         })
@@ -192,7 +202,7 @@ fn v1_kills_below(group: &Path) -> u64 {
 }
 
 /// Distinguishes the container's own limit from the whole machine running out of memory.
-fn v1_limit_was_hit(group: &Path) -> bool {
+fn v1_limit_was_hit(group: &Group<'_>) -> bool {
     ["memory.failcnt", "memory.memsw.failcnt"]
         .iter()
         .any(|name| number(group, name).is_some_and(|count| count > 0))

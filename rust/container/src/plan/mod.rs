@@ -93,6 +93,14 @@ pub struct Choices {
     pub cgroup_parent: Parent,
 }
 
+impl Choices {
+    /// Where overlay takes directories by fd. Elsewhere it takes paths, which are the same for every container of a plan
+    /// only below a directory of the container's own.
+    fn flat_upper(&self) -> bool {
+        self.features.detached_layers && !matches!(self.userns, Userns::Owned { .. })
+    }
+}
+
 /// A compiled document, ready to be launched many times.
 #[derive(Debug)]
 pub struct Plan {
@@ -102,6 +110,8 @@ pub struct Plan {
     pub(crate) binds: Vec<Bind>,
     pub(crate) userns: Userns,
     pub(crate) storage: Storage,
+    /// The upper and its work directory have no directory around them.
+    pub(crate) flat_upper: bool,
     pub(crate) read_only: bool,
     pub(crate) namespaces: u64,
     /// A network namespace that the user namespace owns is made for each launch.
@@ -143,6 +153,8 @@ struct Compiler<'a> {
     /// The host's cgroup namespace, where the container is to have it after its mounts.
     host_cgroups: Option<Slot>,
     no_cgroup_mount: bool,
+    /// A directory that an empty file system hides by now.
+    empty: Option<&'static str>,
 }
 
 impl Compiler<'_> {
@@ -236,6 +248,7 @@ impl Plan {
             cgroup_hierarchies: driver.limited_hierarchies(&limits),
             host_cgroups: None,
             no_cgroup_mount: false,
+            empty: None,
         };
         // A new user namespace has them all (user_namespaces(7)).
         let available = match choices.userns {
@@ -297,6 +310,7 @@ impl Plan {
             binds: compiler.binds,
             userns: choices.userns,
             storage: choices.storage,
+            flat_upper: choices.flat_upper(),
             read_only,
             namespaces,
             own_network,

@@ -90,7 +90,7 @@ impl Compiler<'_> {
         }
         b.pivot_root(".", "h").chdir("/");
         if !read_only {
-            upper(b, self.choices.storage);
+            upper(b, self.choices.storage, self.choices.flat_upper());
         }
         self.attached_root(read_only);
         // The old root goes on top of the new one, where no path leads, until proc and sysfs are mounted: the kernel

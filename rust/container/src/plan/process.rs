@@ -93,7 +93,7 @@ impl Compiler<'_> {
     ) -> Result<Builder, PlanError> {
         let keep = bounding(self.spec).bits();
         let filter = seccomp
-            .map(|spec| compile_cached(spec, Arch::native()?))
+            .map(|spec| compile_cached(spec, Arch::of_kernel()?))
             .transpose()?;
         if filter.as_ref().is_some_and(|filter| filter.notifies()) {
             return Err(PlanError::Unsupported {

@@ -15,7 +15,7 @@ impl Compiler<'_> {
             return b.finish();
         }
         if !read_only {
-            upper(&mut b, self.choices.storage);
+            upper(&mut b, self.choices.storage, self.choices.flat_upper());
         }
         if self.choices.features.detached_layers {
             let upper = (!read_only).then(|| match self.choices.storage {
@@ -153,11 +153,15 @@ const O_PATH_DIRECTORY: i32 = 0o10000000 | 0o200000;
 
 /// Makes the directories the container's writes go to. The root directory is the range's: an upper that belonged to
 /// the caller would make all copies-up fail.
-pub(super) fn upper(b: &mut Builder, storage: Storage) {
+///
+/// `flat` is without a directory around the two, which on disk costs as much as one of them.
+pub(super) fn upper(b: &mut Builder, storage: Storage, flat: bool) {
     match storage {
         Storage::Disk => {
             b.label("make upper", "");
-            b.mkdir(slots::UPPERS, slots::ID, 0o700);
+            if !flat {
+                b.mkdir(slots::UPPERS, slots::ID, 0o700);
+            }
             b.mkdir(slots::UPPERS, slots::UPPER, 0o755)
                 .mkdir(slots::UPPERS, slots::WORK, 0o700);
             b.chown(slots::UPPERS, slots::UPPER, slots::BASE);

@@ -1,7 +1,7 @@
 //! What one launch puts into its slots.
 
 use super::start::{Start, arguments, step, text};
-use super::{Ends, Request, Stream};
+use super::{Ends, Request, Stream, janitor};
 use crate::cgroup::Join;
 use crate::error::ContainerError;
 use crate::plan::{Bind, Plan, Process, Userns};
@@ -50,8 +50,12 @@ impl Start<'_> {
     pub(super) fn strings(&self, launch: &mut Launch, request: &Request, plan: &Plan) {
         let id = &request.id;
         launch.string(slots::ID, text(id));
-        launch.string(slots::UPPER, text(&format!("{id}/upper")));
-        launch.string(slots::WORK, text(&format!("{id}/work")));
+        let (upper, work) = match plan.flat_upper {
+            true => (id.clone(), janitor::work_of(id)),
+            false => (format!("{id}/upper"), format!("{id}/work")),
+        };
+        launch.string(slots::UPPER, text(&upper));
+        launch.string(slots::WORK, text(&work));
         let base = plan.outside(self.base);
         launch.value(slots::BASE, base.into());
         // Where the user namespace is entered first, ids are as seen in it.

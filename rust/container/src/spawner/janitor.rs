@@ -4,6 +4,7 @@ use super::{Remains, Shared, lock};
 use crate::plan::Userns;
 use crate::remove::remove_tree;
 use std::ffi::OsString;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 /// How many ranges a plan keeps for its next containers.
@@ -34,21 +35,34 @@ pub(super) fn work(shared: &Shared, asked: &Receiver<Work>) {
 }
 
 /// Clears one container away. What cannot be removed now stays on record with the owner, whose end removes it.
-pub(super) fn clear(shared: &Shared, remains: Remains) {
+pub(super) fn clear(shared: &Shared, mut remains: Remains) {
     let inside = &shared.inside;
     drop(lock(&inside.held).remove(&remains.id));
     let mut clean = true;
     // Groups that could not be made have nothing in them.
     if let Ok(Some(group)) = inside.group_of(&remains.plan) {
+        let counters = remains.counters.take();
+        let asked = counters.filter(|counters| Arc::strong_count(counters) > 1);
+        if let Some(counters) = asked {
+            counters.keep(&group.reader_here(&remains.id));
+        }
         clean &= group.remove(&remains.id).is_ok();
     }
     if remains.plan.has_disk_upper() {
         clean &= remove_tree(&inside.uppers, remains.id.as_bytes()).is_ok();
+        if remains.plan.flat_upper {
+            clean &= remove_tree(&inside.uppers, work_of(&remains.id).as_bytes()).is_ok();
+        }
     }
     give_back(shared, &remains);
     if let Some(slot) = remains.slot.filter(|_| clean) {
         slot.release();
     }
+}
+
+/// The overlay's work directory, where it lies beside the upper and not in one directory with it.
+pub(super) fn work_of(id: &str) -> String {
+    format!("{id}.work")
 }
 
 /// The range is free for the next container of the same plan, never for another's as long as there is the plan.

@@ -18,7 +18,7 @@ mod terminal;
 mod timing;
 mod worker;
 
-use crate::cgroup::{CgroupError, Driver, OwnerGroup, Parent, Reader};
+use crate::cgroup::{CgroupError, Counters, Driver, OwnerGroup, Parent, Reader};
 use crate::error::ContainerError;
 use crate::features::Features;
 use crate::plan::Plan;
@@ -110,6 +110,7 @@ pub struct Remains {
     plan: Arc<Plan>,
     base: u32,
     slot: Option<JournalSlot>,
+    counters: Option<Arc<Counters>>,
 }
 
 /// The threads, their state, and the way to them.
@@ -239,7 +240,7 @@ impl Spawner {
     }
 
     /// Reads the counters of a container that has been started.
-    pub fn reader(&self, plan: &Plan, id: &str) -> Option<Reader> {
+    pub fn reader(&self, plan: &Plan, id: &str) -> Option<Reader<'static>> {
         let group = self.shared.inside.group_of(plan).ok().flatten();
         group.map(|group| group.reader(id))
     }
@@ -461,6 +462,11 @@ impl Remains {
     /// The container's id.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Somebody may still ask for these: they are read before the groups go.
+    pub fn keep(&mut self, counters: Arc<Counters>) {
+        self.counters = Some(counters);
     }
 
     /// Who its program runs as, as seen from outside; None where only the container itself can tell (an ordinary

@@ -43,6 +43,7 @@ impl Start<'_> {
             plan: Arc::clone(self.plan),
             base: self.base,
             slot: None,
+            counters: None,
         };
         let result = self.make(&request, fresh, &mut opened);
         remains.slot = Some(request.slot);

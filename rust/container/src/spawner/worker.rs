@@ -223,6 +223,7 @@ fn without_files(shared: &Shared, asked: Job) -> Job {
                 plan,
                 base,
                 slot: Some(request.slot),
+                counters: None,
             };
             janitor::clear(shared, remains);
             Job::Launched(Err(full()))

@@ -1,10 +1,10 @@
 //! A running container: its streams, its end.
 
-use super::exit::{Exit, Usage, from_status};
+use super::exit::{Exit, Used, from_status};
 use super::{EngineError, Prepared, lock};
 use crate::logging::event;
 use crate::owner::names::NameGuard;
-use fastbox_container::cgroup::{self, Reader};
+use fastbox_container::cgroup::{self, Counters, Reader};
 use fastbox_container::spawner::{Remains, Started};
 use fastbox_sys::pidfd;
 use nix::errno::Errno;
@@ -22,7 +22,7 @@ pub struct Container {
     pidfd: OwnedFd,
     pub(super) streams: [Option<OwnedFd>; 3],
     pub(super) terminal: Option<OwnedFd>,
-    reader: Option<Reader>,
+    counters: Option<Arc<Counters>>,
     began: Instant,
     /// What it had used when its program began, where it waited for that.
     before: cgroup::Usage,
@@ -41,7 +41,7 @@ impl Container {
     pub(super) fn new(
         prepared: Arc<Prepared>,
         started: Started,
-        reader: Option<Reader>,
+        reader: Option<Reader<'static>>,
         name: Option<NameGuard>,
         began: Instant,
         timed: bool,
@@ -55,7 +55,7 @@ impl Container {
             pidfd: started.pidfd,
             streams: started.streams,
             terminal: started.terminal,
-            reader,
+            counters: reader.map(|reader| Arc::new(Counters::new(reader))),
             began,
             before: cgroup::Usage::default(),
             timings: timed.then(|| started.timings.into_iter().map(micros).collect()),
@@ -69,7 +69,7 @@ impl Container {
 
     /// Takes what it has used so far for what its program will not have used.
     pub(super) fn park(&mut self) {
-        self.before = self.reader.as_ref().map(Reader::usage).unwrap_or_default();
+        self.before = self.reader().map(Reader::usage).unwrap_or_default();
     }
 
     /// From here on its program runs.
@@ -178,15 +178,10 @@ impl Container {
         let wall = self.began.elapsed();
         let seen = Instant::now();
         let (code, signal) = self.reap()?;
-        if let Some(reader) = self
-            .reader
-            .as_ref()
-            .filter(|_| !self.prepared.plan.has_own_pids())
-        {
+        if let Some(reader) = self.reader().filter(|_| !self.prepared.plan.has_own_pids()) {
             end_all(reader);
         }
-        let groups = self.reader.as_ref().map(Reader::usage).unwrap_or_default();
-        let usage = Usage::new(groups, self.before, wall.as_nanos() as u64);
+        let used = Used::new(self.counters.clone(), self.before, wall.as_nanos() as u64);
         let mut timings = self.timings.clone();
         if let Some(timings) = &mut timings {
             // What the caller waits for; the rest is cleared away behind its back.
@@ -196,7 +191,7 @@ impl Container {
         let exit = Exit {
             code,
             signal,
-            usage,
+            used,
             timings,
         };
         event!(
@@ -206,10 +201,17 @@ impl Container {
         );
         end.exit = Some(exit.clone());
         end.name = None;
-        if let Some(remains) = end.remains.take() {
+        if let Some(mut remains) = end.remains.take() {
+            if let Some(counters) = &self.counters {
+                remains.keep(Arc::clone(counters));
+            }
             self.prepared.engine.spawner.clear(remains);
         }
         Ok(exit)
+    }
+
+    fn reader(&self) -> Option<&Reader<'static>> {
+        self.counters.as_deref().map(Counters::reader)
     }
 
     fn reap(&self) -> Result<(i32, Option<i32>), EngineError> {
@@ -250,7 +252,7 @@ impl Drop for Container {
 }
 
 /// Ends what a container's first process left where it is not the kernel that does so, as Docker does.
-fn end_all(reader: &Reader) {
+fn end_all(reader: &Reader<'_>) {
     const AT_MOST: Duration = Duration::from_secs(2);
     let until = Instant::now() + AT_MOST;
     reader.kill_all();

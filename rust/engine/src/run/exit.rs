@@ -1,6 +1,7 @@
 //! How a container ended.
 
-use fastbox_container::cgroup;
+use fastbox_container::cgroup::{self, Counters};
+use std::sync::Arc;
 
 /// What a container used. None: cannot be known on this machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub struct Usage {
 
 impl Usage {
     /// `before` is what had been used when the program began.
-    pub(super) fn new(groups: cgroup::Usage, before: cgroup::Usage, wall_ns: u64) -> Usage {
+    fn new(groups: cgroup::Usage, before: cgroup::Usage, wall_ns: u64) -> Usage {
         let since = |now: Option<u64>, then: Option<u64>| {
             now.map(|now| now.saturating_sub(then.unwrap_or_default()))
         };
@@ -36,6 +37,59 @@ impl Usage {
     }
 }
 
+/// A container's counters, which are read when somebody looks: that is not on the path of its end.
+#[derive(Clone, Debug)]
+pub struct Used {
+    counters: Option<Arc<Counters>>,
+    before: cgroup::Usage,
+    /// But for the counters, what is known.
+    known: Usage,
+}
+
+impl Used {
+    /// `before` is what had been used when the program began.
+    pub(super) fn new(
+        counters: Option<Arc<Counters>>,
+        before: cgroup::Usage,
+        wall_ns: u64,
+    ) -> Used {
+        let known = Usage {
+            wall_ns,
+            ..Usage::default()
+        };
+        Used {
+            counters,
+            before,
+            known,
+        }
+    }
+
+    /// The numbers, which stay the same.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        match &self.counters {
+            Some(counters) => Usage::new(counters.at_the_end(), self.before, self.known.wall_ns),
+            None => self.known,
+        }
+    }
+}
+
+impl From<Usage> for Used {
+    fn from(known: Usage) -> Used {
+        Used {
+            counters: None,
+            before: cgroup::Usage::default(),
+            known,
+        }
+    }
+}
+
+impl PartialEq for Used {
+    fn eq(&self, other: &Used) -> bool {
+        self.usage() == other.usage()
+    }
+}
+
 /// The end of a container.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Exit {
@@ -44,9 +98,17 @@ pub struct Exit {
     /// The signal that ended it.
     pub signal: Option<i32>,
     /// What it used.
-    pub usage: Usage,
+    pub used: Used,
     /// Step, target and µs of the start, if asked for.
     pub timings: Option<Vec<(String, String, f64)>>,
+}
+
+impl Exit {
+    /// What it used.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.used.usage()
+    }
 }
 
 /// Exit code and signal out of a wait status (waitpid(2)).

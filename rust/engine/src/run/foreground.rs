@@ -92,7 +92,7 @@ fn said(ended: Communicated, timeout: Option<f64>) -> i32 {
         tell(format_args!(
             "fastbox: killed: more output than --max-output allows"
         ));
-    } else if exit.usage.oom_killed == Some(true) && exit.signal.is_some() {
+    } else if exit.usage().oom_killed == Some(true) && exit.signal.is_some() {
         tell(format_args!("fastbox: killed: out of memory"));
     }
     if let Some(steps) = exit.timings {

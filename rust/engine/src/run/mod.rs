@@ -31,7 +31,7 @@ pub use communicate::Communicated;
 pub use container::Container;
 pub use engine::{Engine, engine};
 pub use error::EngineError;
-pub use exit::{Exit, Usage};
+pub use exit::{Exit, Usage, Used};
 pub use foreground::{Foreground, tell};
 pub use id_file::IdFile;
 pub use prepare::Prepared;

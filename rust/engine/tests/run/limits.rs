@@ -30,8 +30,8 @@ fn memory() {
         (137, Some(9)),
         "{done:?}"
     );
-    assert_eq!(done.all.exit.usage.oom_killed, Some(true), "{done:?}");
-    let peak = done.all.exit.usage.memory_peak_bytes;
+    assert_eq!(done.all.exit.usage().oom_killed, Some(true), "{done:?}");
+    let peak = done.all.exit.usage().memory_peak_bytes;
     assert!(
         peak.is_none_or(|peak| peak > 16 << 20 && peak <= 33 << 20),
         "{done:?}"
@@ -42,19 +42,19 @@ fn memory() {
         &["sh", "-c", "tail -c 100m /dev/zero; echo $?"],
     );
     assert!(
-        done.out.ends_with("137\n") && done.all.exit.usage.oom_killed == Some(true),
+        done.out.ends_with("137\n") && done.all.exit.usage().oom_killed == Some(true),
         "{done:?}"
     );
     let done = on.run(&["-m", "512m"], &["sh", "-c", EAT]);
     assert_eq!(
-        (done.out.as_str(), done.all.exit.usage.oom_killed),
+        (done.out.as_str(), done.all.exit.usage().oom_killed),
         ("67108864\n", Some(false)),
         "{done:?}"
     );
     assert!(
         done.all
             .exit
-            .usage
+            .usage()
             .memory_peak_bytes
             .is_none_or(|peak| peak > 60 << 20),
         "{done:?}"
@@ -99,7 +99,7 @@ fn processors() {
     );
     let took = began.elapsed();
     assert!(done.all.timed_out, "{done:?}");
-    let used = Duration::from_nanos(done.all.exit.usage.cpu_total_ns.unwrap());
+    let used = Duration::from_nanos(done.all.exit.usage().cpu_total_ns.unwrap());
     assert!(used < took / 4 && used > took / 40, "{used:?} of {took:?}");
     let error = on.refused(&["--cpus", "4000"], &["true"]);
     assert!(
@@ -121,7 +121,7 @@ fn usage() {
             "n=0; while [ $n -lt 200000 ]; do n=$((n+1)); done; sleep 0.3",
         ],
     );
-    let usage = done.all.exit.usage;
+    let usage = done.all.exit.usage();
     assert!(
         usage.wall_ns > 300_000_000 && usage.wall_ns < 60_000_000_000,
         "{usage:?}"

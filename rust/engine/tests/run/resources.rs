@@ -75,7 +75,7 @@ fn without_the_oom_killer() {
     }
     let done = on.run(&options, &["awk", "BEGIN { x = \"x\"; while (1) x = x x }"]);
     assert!(done.all.timed_out, "{done:?}");
-    assert_ne!(done.all.exit.usage.oom_killed, Some(true), "{done:?}");
+    assert_ne!(done.all.exit.usage().oom_killed, Some(true), "{done:?}");
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn processor_time() {
     assert_eq!(got, "5000 50000");
     let began = Instant::now();
     let done = on.run(&period, &["sh", "-c", "while :; do :; done"]);
-    let used = Duration::from_nanos(done.all.exit.usage.cpu_total_ns.unwrap());
+    let used = Duration::from_nanos(done.all.exit.usage().cpu_total_ns.unwrap());
     assert!(
         used < began.elapsed() / 4,
         "{used:?} of {:?}",

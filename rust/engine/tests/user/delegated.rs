@@ -111,7 +111,7 @@ fn inside(user: &User) {
         "{notes}"
     );
     let done = communicate(prepared.start(piped()).unwrap()).unwrap();
-    let usage = done.exit.usage;
+    let usage = done.exit.usage();
     assert!(
         usage.memory_peak_bytes.is_some_and(|bytes| bytes > 0),
         "{usage:?}"
@@ -123,5 +123,5 @@ fn inside(user: &User) {
         .unwrap();
     let done = communicate(prepared.start(piped()).unwrap()).unwrap();
     assert_ne!(done.exit.code, 0);
-    assert_eq!(done.exit.usage.oom_killed, Some(true), "{:?}", done.exit);
+    assert_eq!(done.exit.usage().oom_killed, Some(true), "{:?}", done.exit);
 }

@@ -39,7 +39,7 @@ const IPC: [(&str, u64); 12] = [
 /// first.
 pub fn abis(arch: Arch) -> &'static [(u32, Abi, OciArch)] {
     match arch {
-        Arch::X86_64 => &[
+        Arch::X86_64 | Arch::X86_64WithoutX32 => &[
             (0xc000_003e, Abi::X86_64, OciArch::ScmpArchX86_64),
             (0xc000_003e, Abi::X32, OciArch::ScmpArchX32),
             (0x4000_0003, Abi::I386, OciArch::ScmpArchX86),
@@ -244,10 +244,7 @@ pub fn check_conditions(
     arch: Arch,
     kernel: KernelVersion,
 ) {
-    let machine = match arch {
-        Arch::X86_64 => "amd64",
-        Arch::Aarch64 => "arm64",
-    };
+    let machine = arch.machine();
     let strings = |condition: &Value, key: &str| -> Vec<String> {
         let list = condition[key].as_array().cloned().unwrap_or_default();
         list.iter()

@@ -71,19 +71,19 @@ pub fn compile_with(
     };
     let mut next = builder.graph.verdict(BAD_ARCH);
     match arch {
-        Arch::X86_64 => {
+        Arch::X86_64 | Arch::X86_64WithoutX32 => {
             if listed(OciArch::ScmpArchX86) {
                 let calls = rules::collect(spec, default, Abi::I386)?;
                 let tree = builder.plain(Abi::I386, &calls)?;
                 next = builder.graph.equal(0x4000_0003, tree, next);
             }
             let native = rules::collect(spec, default, Abi::X86_64)?;
-            let x32 = if listed(OciArch::ScmpArchX32) {
-                Some(rules::collect(spec, default, Abi::X32)?)
-            } else {
-                None
+            let x32 = match (listed(OciArch::ScmpArchX32), arch) {
+                (false, _) => X32::Bad,
+                (true, Arch::X86_64) => X32::Calls(rules::collect(spec, default, Abi::X32)?),
+                (true, _) => X32::None,
             };
-            let tree = builder.x86_64(&native, x32.as_ref())?;
+            let tree = builder.x86_64(&native, &x32)?;
             next = builder.graph.equal(0xc000_003e, tree, next);
         }
         Arch::Aarch64 => {
@@ -142,6 +142,16 @@ impl Regions {
     }
 }
 
+/// What x86-64's filter does with x32's calls.
+enum X32 {
+    /// As these rules say.
+    Calls(Calls),
+    /// The document does not list the ABI.
+    Bad,
+    /// The kernel has no such calls, and the filter says so for it.
+    None,
+}
+
 struct Builder {
     graph: Graph,
     default: u32,
@@ -191,19 +201,29 @@ impl Builder {
     /// x86-64's, with x32 where the document lists it: x32's calls are those with bit 30. Where
     /// it is not listed, libseccomp takes every number from there up for a bad architecture,
     /// save -1, the number that a tracer sets to skip a call.
-    fn x86_64(&mut self, native: &Calls, x32: Option<&Calls>) -> Result<Id, SeccompError> {
+    fn x86_64(&mut self, native: &Calls, x32: &X32) -> Result<Id, SeccompError> {
         let mut regions = self.regions();
         let enosys = self.graph.verdict(ENOSYS);
-        if x32.is_none() {
-            let bad = self.graph.verdict(BAD_ARCH);
-            regions.paint(X32_BIT, u32::MAX - 1, bad);
+        match x32 {
+            X32::Calls(_) => {}
+            X32::Bad => {
+                let bad = self.graph.verdict(BAD_ARCH);
+                regions.paint(X32_BIT, u32::MAX - 1, bad);
+            }
+            X32::None => {
+                // -1 is the number that a tracer sets to skip a call.
+                let last = self.newer(native).map_or(u32::MAX - 1, |_| u32::MAX);
+                regions.paint(X32_BIT, last, enosys);
+            }
         }
         if let Some(newer) = self.newer(native) {
             regions.paint(newer, X32_BIT - 1, enosys);
-            regions.paint(2 * X32_BIT, 3 * X32_BIT - 1, enosys);
+            if !matches!(x32, X32::None) {
+                regions.paint(2 * X32_BIT, 3 * X32_BIT - 1, enosys);
+            }
         }
         self.paint_calls(&mut regions, native, Abi::X86_64)?;
-        if let Some(calls) = x32 {
+        if let X32::Calls(calls) = x32 {
             if let Some(newer) = self.newer(calls) {
                 regions.paint(newer, 2 * X32_BIT - 1, enosys);
                 regions.paint(3 * X32_BIT, u32::MAX, enosys);

@@ -164,7 +164,7 @@ impl Document {
             return self.architectures.clone();
         };
         let native = match arch {
-            Arch::X86_64 => OciArch::ScmpArchX86_64,
+            Arch::X86_64 | Arch::X86_64WithoutX32 => OciArch::ScmpArchX86_64,
             Arch::Aarch64 => OciArch::ScmpArchAarch64,
         };
         let entry = map.iter().find(|entry| entry.architecture == native)?;
@@ -175,10 +175,7 @@ impl Document {
 
 impl Syscall {
     fn applies(&self, caps: CapSet, arch: Arch, kernel: KernelVersion) -> bool {
-        let machine = match arch {
-            Arch::X86_64 => "amd64",
-            Arch::Aarch64 => "arm64",
-        };
+        let machine = arch.machine();
         let has = |name: &String| caps::number(name).is_some_and(|number| caps.contains(number));
         if let Some(excludes) = &self.excludes {
             let by_arch = excludes.arches.iter().flatten().any(|it| it == machine);

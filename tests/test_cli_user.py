@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cli
 import fastbox
+import power
 import pytest
 import roots
 from needs import missing, needs, needs_root
@@ -105,6 +106,9 @@ def test_imported_image(user: User) -> None:
         "run", "-i", "-q", "box", "sh", "-c", "cat; touch /new; ls /new", input="in\n"
     )
     assert (run.returncode, run.stdout, run.stderr) == (0, "in\n/new\n", "")
+    power.fails(user.home / ".local/share/fastbox")
+    run = user.fastbox("run", "-q", "box", "cat", "/etc/group")
+    assert (run.returncode, run.stdout.splitlines()[0]) == (0, "root:x:0:"), run
     assert user.fastbox("rmi", "box").returncode == 0
 
 

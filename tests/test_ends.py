@@ -147,6 +147,7 @@ def image(place: Place, tmp_path: Path) -> str:
         tar.addfile(member, io.BytesIO(data))
     with place.fastbox("import", "-q", str(archive), "setuid") as command:
         assert command.wait(60) == 0
+    assert place.left() == []  # nor the watchdog of this
     return "setuid"
 
 

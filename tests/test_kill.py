@@ -62,6 +62,7 @@ def place(tmp_path: Path) -> Place:
     needs("busybox")
     place = Place(tmp_path)
     finished(place.fastbox("import", "-q", str(busybox()), "box", stdout=PIPE))
+    assert place.left() == []
     return place
 
 

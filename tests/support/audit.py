@@ -68,8 +68,11 @@ class Audit:
         self._mounts = set(self._mount_lines())
         self._namespaces = set(namespaces())
 
-    def leaks(self, seconds: float = 10.0) -> list[str]:
-        """What is left; looked for until nothing is, or the time is over."""
+    def leaks(self, seconds: float = 60.0) -> list[str]:
+        """What is left; looked for until nothing is, or the time is over.
+
+        A watchdog waits last for the disk to have the images that were made.
+        """
         deadline = time.monotonic() + seconds
         while left := [
             *self.mounts(),

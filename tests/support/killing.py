@@ -15,8 +15,9 @@ from subprocess import PIPE, Popen
 from textwrap import dedent
 from typing import Any
 
-# A container of a dead caller is to be gone after this many seconds, on a busy machine too.
-DEADLINE = 20.0
+# A container of a dead caller is to be gone after this many seconds, on a busy machine too; and its
+# watchdog, which waits last for the disk to have the images that were made.
+DEADLINE = 60.0
 _PR_SET_CHILD_SUBREAPER = 36
 # nanosleep(2), which the pause before a step is; nothing else in a caller uses it.
 _NANOSLEEP = {"x86_64": "35", "aarch64": "101"}[os.uname().machine]

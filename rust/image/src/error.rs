@@ -171,6 +171,16 @@ pub enum ImageError {
         /// What is wrong with it.
         source: Box<ImageError>,
     },
+    /// An image whose files were not on the disk when the machine stopped, and cannot be made again.
+    #[error(
+        "the files of image {image} were lost when the machine stopped, and its blobs do not give them back ({source}): load or import it again"
+    )]
+    Lost {
+        /// Its name, or short id.
+        image: String,
+        /// What is wrong with its blobs.
+        source: Box<ImageError>,
+    },
     /// The progress callback asked to stop.
     #[error("cancelled")]
     Cancelled,

@@ -13,6 +13,7 @@
 //! <root>/leases/<id>                              held (flock, shared) by who uses the image
 //! <root>/tmp/<random>/                            work of a live process (flock) or garbage
 //! <root>/lock                                     held (flock) for the instant of a change
+//! <root>/restoring                                held (flock) while an image is unpacked again
 //! ```
 
 mod archive;

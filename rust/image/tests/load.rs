@@ -2,10 +2,7 @@
 
 mod common;
 
-use std::io::Write;
-use std::process::{Command, Stdio};
-
-use common::images::{Files, blob, config, descriptor, for_platform, named};
+use common::images::{Files, blob, config, descriptor, for_platform, named, packed};
 use common::{Scratch, Tar, list};
 use fastbox_image::{Digest, ImageError, Loaded, Reference};
 use serde_json::json;
@@ -42,17 +39,6 @@ fn one(loaded: Result<Vec<Loaded>, ImageError>, names: &[&str]) {
 
 fn plain(layer: &[u8]) -> Vec<u8> {
     layer.to_vec()
-}
-
-fn packed(program: &str, data: &[u8]) -> Vec<u8> {
-    let mut child = Command::new(program)
-        .arg("-c")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(data).unwrap();
-    child.wait_with_output().unwrap().stdout
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! fastbox-monitor: the watchdog, one small process per caller. It outlives the caller, and then removes what the
-//! caller left.
+//! caller left, and waits for the disk to have all files of images.
 //!
 //! `fastbox-monitor watch --owner DIR --root DIR --run DIR`, started by the caller itself. It leaves the caller's
 //! session at once. Exit status of the process that was started: 0, or 2 with a line on stderr for wrong arguments.

@@ -1,10 +1,12 @@
-//! What a watchdog does: waits for the end of one owner, and then removes what that left.
+//! What a watchdog does: waits for the end of one owner, and then removes what that left, and waits for the disk to
+//! have all files of images.
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use fastbox_container::cgroup::Driver;
+use fastbox_image::Store;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
@@ -20,7 +22,8 @@ const CLEAN_FOR: Duration = Duration::from_secs(600);
 /// Milliseconds between looks for the owner's directory where there is no inotify instance left to be told by.
 const LOOK_EVERY: u16 = 10_000;
 
-/// Returns when nothing of the owner `owner` of `paths` is left, or it never will be there.
+/// Returns when nothing of the owner `owner` of `paths` is left, or it never will be there, and the files of all images
+/// are on the disk, as far as that can be.
 ///
 /// # Errors
 /// What could not be removed in ten minutes; that nothing can be waited for.
@@ -30,14 +33,24 @@ pub fn watch(paths: &Paths, owner: &str) -> Result<(), StateError> {
     // cleaned up even then. Nobody else has business with this process, and SIGKILL still works.
     SigSet::all().thread_block().map_err(failed)?;
     let process = open_process(paths, owner)?;
-    if let Some(process) = &process
-        && !wait(paths, owner, process).map_err(failed)?
-    {
-        return Ok(());
-    }
+    let ended = match &process {
+        Some(process) => wait(paths, owner, process).map_err(failed)?,
+        None => true,
+    };
+    let cleaned = match ended {
+        true => clean_up(paths, owner, process.is_some()),
+        false => Ok(()),
+    };
+    // Nobody waits for a watchdog. What fails is left to the next one.
+    let _ = Store::settle(paths.root());
+    cleaned
+}
+
+/// Removes what the owner left, which has ended; whether it lived when this began.
+fn clean_up(paths: &Paths, owner: &str, lived: bool) -> Result<(), StateError> {
     persist(|driver| match clean(paths, driver, owner, Meeting::Wait)? {
         // Its directory may have been removed under it, and what carries its id be there all the same.
-        Outcome::Gone if process.is_some() => sweep(paths, driver, owner),
+        Outcome::Gone if lived => sweep(paths, driver, owner),
         // The others cannot be: it waits for other cleaners, and the caller has ended.
         Outcome::Gone | Outcome::Lives | Outcome::Busy => Ok(()),
     })

@@ -20,20 +20,30 @@ use crate::unpack::{self, Limits, Rules, Skipped, Spent};
 /// A layer that is wanted.
 pub(super) struct Job<'a> {
     pub layer: &'a IncomingLayer,
-    /// Whether its files are wanted too, or only its blob.
+    /// Whether its files are wanted.
     pub unpack: bool,
-    /// Whether a manifest has the digest of its blob, which is kept as it is then.
-    pub as_given: bool,
+    /// What becomes of its blob.
+    pub blob: Blob,
     /// What names it, for messages.
     pub by: &'a str,
+}
+
+/// What becomes of a layer's blob.
+pub(super) enum Blob {
+    /// It is kept as it is: a manifest has its digest.
+    AsGiven,
+    /// It is kept, compressed anew where OCI has no media type for its compression.
+    ForOci,
+    /// The store has it.
+    Known,
 }
 
 /// A layer that is in the workspace.
 pub(super) struct Fetched {
     /// The directory of its files and what is known of them, where they were wanted.
     pub files: Option<(PathBuf, Notes)>,
-    /// Its blob: file, digest, bytes and compression.
-    pub blob_path: PathBuf,
+    /// Its blob: file, where it was wanted, digest, bytes and compression.
+    pub blob_path: Option<PathBuf>,
     pub blob: (Digest, u64),
     pub format: Format,
     pub skipped: Skipped,
@@ -140,10 +150,11 @@ impl<'a> Fetcher<'a> {
             None => layer.diff_id.hex(),
         };
         let blob_path = self.workspace.join(format!("blob-{name}"));
-        let blob = File::create(&blob_path).map_err(ImageError::io("create", &blob_path))?;
-        let keep = match job.as_given {
-            true => Keep::AsGiven(blob),
-            false => Keep::ForOci(blob),
+        let create = || File::create(&blob_path).map_err(ImageError::io("create", &blob_path));
+        let (keep, blob_path) = match job.blob {
+            Blob::AsGiven => (Keep::AsGiven(create()?), Some(blob_path)),
+            Blob::ForOci => (Keep::ForOci(create()?), Some(blob_path)),
+            Blob::Known => (Keep::Nothing, None),
         };
         let mut before = 0;
         let mut progress = |bytes| {

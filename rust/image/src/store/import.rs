@@ -13,6 +13,7 @@ use super::Store;
 use super::manifest;
 use super::notes::Notes;
 use super::record::Record;
+use super::settle::{Unsettled, sync_file};
 use super::workspace::Workspace;
 use crate::config::Config;
 use crate::digest::Digest;
@@ -59,7 +60,8 @@ pub struct Imported {
     pub skipped: Skipped,
     /// How long reading and unpacking took.
     pub unpacking: Duration,
-    /// How long it took to bring it safely to the disk.
+    /// How long it took to bring the blob and the image's documents safely to the disk, and to publish
+    /// them.
     pub syncing: Duration,
 }
 
@@ -110,14 +112,15 @@ impl Store {
             Documents::new(&streamed, options.config, options.platform, options.comment)?;
         let put = |name: &str, bytes: &[u8]| {
             let path = workspace.path().join(name);
-            std::fs::write(&path, bytes).map_err(ImageError::io("write", &path))
+            std::fs::write(&path, bytes).map_err(ImageError::io("write", &path))?;
+            sync_file(&path)
         };
+        let start = Instant::now();
         put("config", &documents.config)?;
         put("manifest", &documents.manifest)?;
         Notes::new(&mut streamed.consumed, streamed.diff.1)
             .write(&workspace.path().join("notes"))?;
-        let start = Instant::now();
-        workspace.sync()?;
+        sync_file(&blob)?;
         let (image, unchanged, replaced) = self.publish_import(&workspace, name, &documents)?;
         let syncing = start.elapsed();
         let Unpacked {
@@ -147,10 +150,12 @@ impl Store {
         name: Option<&Reference>,
         documents: &Documents,
     ) -> Result<(Image, bool, Option<Digest>), ImageError> {
-        let locked = self.lock()?;
+        let mark = Unsettled::new(workspace)?;
+        let _locked = self.lock()?;
         let record = documents.record();
         if let Some(name) = name
             && let Some(before) = self.named(name)?
+            && before.is_sound()
             && self.is_same(&before, documents)?
             && let Some(image) = self.hold(&before)?
         {
@@ -165,7 +170,9 @@ impl Store {
             (from("manifest"), self.blob(&record.manifest)),
         ];
         let names = name.map(std::slice::from_ref).unwrap_or_default();
-        let published = self.publish(&locked, workspace, &placed, &record, names)?;
+        let published = self.publish(workspace, &placed, mark.as_ref(), &[(&record, names)])?;
+        let published = published.into_iter().next();
+        let published = published.expect("each record that is published gives an image");
         Ok((published.image, false, published.replaced.first().copied()))
     }
 

@@ -9,6 +9,7 @@ use std::thread;
 
 use super::Store;
 use super::loader::Loader;
+use super::settle::{Unsettled, sync_file};
 use crate::archive::Source;
 use crate::digest::Digest;
 use crate::error::ImageError;
@@ -73,32 +74,32 @@ impl Store {
         for name in images.iter().flat_map(|image| &image.names) {
             name.check_free()?;
         }
-        let (wake, arrivals) = mpsc::sync_channel(1);
+        let (files, complete) = mpsc::channel::<PathBuf>();
         let made = thread::scope(|scope| {
-            // The disk is at work while more layers come, and the last sync has less to wait for.
-            let sync = || {
-                for () in arrivals {
-                    // An error comes again at the end.
-                    let _ = workspace.sync();
-                }
-            };
-            thread::Builder::new()
+            // The disk is at work while more layers come. Only blobs and documents must last: all else
+            // can be made of them again.
+            let sync = move || complete.iter().try_for_each(|path| sync_file(&path));
+            let syncing = thread::Builder::new()
                 .name("image-sync".to_owned())
                 .spawn_scoped(scope, sync)
                 .map_err(ImageError::io("start a thread for", "the archive"))?;
             let mut made = Vec::new();
             for image in &images {
-                made.push(loader.image(image, &wake, &mut progress)?);
+                made.push(loader.image(image, &files, &mut progress)?);
             }
-            drop(wake);
+            drop(files);
+            let synced = syncing.join();
+            synced.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             Ok::<_, ImageError>(made)
         })?;
-        workspace.sync()?;
-        let locked = self.lock()?;
+        let mark = Unsettled::new(&workspace)?;
+        let _locked = self.lock()?;
+        let publishing = images.iter().zip(&made);
+        let publishing = publishing.map(|(image, (record, _))| (record, &image.names[..]));
+        let publishing: Vec<_> = publishing.collect();
+        let published = self.publish(&workspace, loader.placed(), mark.as_ref(), &publishing)?;
         let mut loaded = Vec::new();
-        for (image, (record, skipped)) in images.into_iter().zip(made) {
-            let names = &image.names;
-            let published = self.publish(&locked, &workspace, loader.placed(), &record, names)?;
+        for ((image, (_, skipped)), published) in images.into_iter().zip(made).zip(published) {
             loaded.push(Loaded {
                 image: published.image,
                 names: image.names,

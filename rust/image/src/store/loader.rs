@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::Sender;
 
-use super::fetch::{Fetched, Fetcher, Job};
+use super::fetch::{Blob, Fetched, Fetcher, Job};
 use super::manifest;
 use super::merging::Merging;
 use super::notes::Notes;
@@ -26,12 +26,14 @@ pub(super) struct Loader<'a> {
     store: &'a Store,
     workspace: &'a Workspace,
     fetcher: Fetcher<'a>,
-    /// The images that were in the store before.
+    /// The images that were in the store before, and are sound.
     records: Vec<Record>,
     /// Those of them that are relied on.
     held: HashMap<Digest, Image>,
     /// Layers of theirs.
     known: HashSet<Digest>,
+    /// Blobs that are here, whatever images there are.
+    blobs: HashSet<Digest>,
     fetched: Layers,
     /// Those that were made.
     trees: HashSet<Digest>,
@@ -45,17 +47,25 @@ impl<'a> Loader<'a> {
         source: &'a Source,
         limits: Limits,
     ) -> Result<Loader<'a>, ImageError> {
+        let mut records = store.records()?;
+        records.retain(Record::is_sound);
         Ok(Loader {
             store,
             workspace,
             fetcher: Fetcher::new(source, workspace.path(), limits),
-            records: store.records()?,
+            records,
             held: HashMap::new(),
             known: HashSet::new(),
+            blobs: HashSet::new(),
             fetched: HashMap::new(),
             trees: HashSet::new(),
             placed: Vec::new(),
         })
+    }
+
+    /// Blobs of the store that need not be brought into the workspace.
+    pub(super) fn has_blobs(&mut self, blobs: &[Digest]) {
+        self.blobs.extend(blobs);
     }
 
     /// What is in the workspace, and where it belongs.
@@ -63,15 +73,25 @@ impl<'a> Loader<'a> {
         &self.placed
     }
 
-    /// Brings everything of an image into the workspace that is not in the store; each layer that
-    /// is complete wakes whoever listens.
+    /// Brings everything of an image into the workspace that is not in the store. `made` gets the
+    /// files of blobs and documents, as soon as each is complete.
     pub(super) fn image(
         &mut self,
         image: &Incoming,
-        wake: &SyncSender<()>,
+        made: &Sender<PathBuf>,
         progress: &mut Option<Progress<'_>>,
     ) -> Result<(Record, Skipped), ImageError> {
-        let id = Digest::of(&image.config);
+        let skipped = self.layers(image, made, progress)?;
+        Ok((self.record(image, made)?, skipped))
+    }
+
+    /// The same for an image's layers and tree alone.
+    pub(super) fn layers(
+        &mut self,
+        image: &Incoming,
+        made: &Sender<PathBuf>,
+        progress: &mut Option<Progress<'_>>,
+    ) -> Result<Skipped, ImageError> {
         let by = match &image.manifest {
             Some(manifest) => Digest::of(manifest).to_string(),
             None => "manifest.json".to_owned(),
@@ -95,13 +115,16 @@ impl<'a> Loader<'a> {
             jobs.push(Job {
                 layer,
                 unpack: !known && !twice && self.files(&layer.diff_id).is_none(),
-                as_given: image.manifest.is_some(),
+                blob: match (has_blob, &image.manifest) {
+                    (true, _) => Blob::Known,
+                    (_, Some(_)) => Blob::AsGiven,
+                    (_, None) => Blob::ForOci,
+                },
                 by: &by,
             });
             wanted.insert(key);
         }
-        let diff_ids: Vec<Digest> = image.layers.iter().map(|layer| layer.diff_id).collect();
-        let tree = (diff_ids.len() != 1).then(|| chain_id(&diff_ids));
+        let (diff_ids, tree) = stack(image);
         let mut merging = match tree {
             Some(tree) if !self.has_tree(&tree)? => Some(Merging::new(self.workspace, &tree)?),
             _ => None,
@@ -126,9 +149,9 @@ impl<'a> Loader<'a> {
         advance(fetched, progress)?;
         fetcher.run(&jobs, progress, |job, layer, progress| {
             skipped.extend(&layer.skipped);
+            // Who does not listen has no blobs made.
+            let _ = layer.blob_path.clone().map(|path| made.send(path));
             fetched.insert((job.layer.diff_id, job.layer.blob), layer);
-            // Who is awake already will see this one too.
-            let _ = wake.try_send(());
             advance(fetched, progress)
         })?;
         if let (Some(tree), Some(merging)) = (tree, merging) {
@@ -139,18 +162,13 @@ impl<'a> Loader<'a> {
         for job in &jobs {
             self.place_layer((job.layer.diff_id, job.layer.blob))?;
         }
-        let record = self.record(id, image, &diff_ids, tree)?;
-        Ok((record, skipped))
+        Ok(skipped)
     }
 
     /// The record, and the documents it names.
-    fn record(
-        &mut self,
-        id: Digest,
-        image: &Incoming,
-        diff_ids: &[Digest],
-        tree: Option<Digest>,
-    ) -> Result<Record, ImageError> {
+    fn record(&mut self, image: &Incoming, made: &Sender<PathBuf>) -> Result<Record, ImageError> {
+        let id = Digest::of(&image.config);
+        let (diff_ids, tree) = stack(image);
         let is_here = self.hold(|record| record.id == id)?;
         let same = self.records.iter().find(|record| record.id == id);
         let (manifest, blobs) = match (&image.manifest, same) {
@@ -182,14 +200,16 @@ impl<'a> Loader<'a> {
                 .path()
                 .join(format!("document-{}", digest.hex()));
             std::fs::write(&path, text).map_err(ImageError::io("write", &path))?;
+            // As above.
+            let _ = made.send(path.clone());
             self.placed.push((path, self.store.blob(&digest)));
         }
         let created = manifest::created(&image.config)?;
         let mut record = Record::new((manifest_id, manifest.len() as u64), id, created);
-        record.layers = diff_ids.to_vec();
+        record.layers.clone_from(&diff_ids);
         record.blobs = blobs;
         record.tree = tree;
-        for layer in diff_ids {
+        for layer in &diff_ids {
             let notes = match self.files(layer) {
                 Some((_, notes)) => notes.clone(),
                 None => self.store.notes(layer)?.unwrap_or_default(),
@@ -197,7 +217,7 @@ impl<'a> Loader<'a> {
             record.layer_sizes.push(notes.bytes);
             // One that is there twice counts twice, as with Docker.
             record.size += notes.bytes;
-            if let ([_], Some((path, _))) = (diff_ids, notes.links.first()) {
+            if let ([_], Some((path, _))) = (&diff_ids[..], notes.links.first()) {
                 let reason = "it is a hard link to a file that no lower layer has";
                 return Err(ImageError::refused(path, reason));
             }
@@ -231,8 +251,9 @@ impl<'a> Loader<'a> {
         let Some(layer) = self.fetched.get(&key) else {
             return Ok(());
         };
-        self.placed
-            .push((layer.blob_path.clone(), self.store.blob(&layer.blob.0)));
+        let blob = layer.blob_path.clone();
+        let blob = blob.map(|path| (path, self.store.blob(&layer.blob.0)));
+        self.placed.extend(blob);
         let Some((directory, notes)) = &layer.files else {
             return Ok(());
         };
@@ -252,10 +273,8 @@ impl<'a> Loader<'a> {
     /// Whether a layer is in the store; it stays there then.
     fn known_layer(&mut self, diff_id: &Digest) -> Result<bool, ImageError> {
         // A store of an earlier version has no notes: it is unpacked again.
-        if self.store.notes(diff_id)?.is_none() {
-            return Ok(false);
-        }
-        let known = self.hold(|record| record.layers.contains(diff_id))?;
+        let known = self.hold(|record| record.layers.contains(diff_id))?
+            && self.store.notes(diff_id)?.is_some();
         if known {
             self.known.insert(*diff_id);
         }
@@ -263,7 +282,7 @@ impl<'a> Loader<'a> {
     }
 
     fn known_blob(&mut self, blob: &Digest) -> Result<bool, ImageError> {
-        self.hold(|record| record.blobs.contains(blob))
+        Ok(self.blobs.contains(blob) || self.hold(|record| record.blobs.contains(blob))?)
     }
 
     fn has_tree(&mut self, tree: &Digest) -> Result<bool, ImageError> {
@@ -283,6 +302,13 @@ impl<'a> Loader<'a> {
         }
         Ok(false)
     }
+}
+
+/// The layers of an image, and the name of their tree, where they need one.
+fn stack(image: &Incoming) -> (Vec<Digest>, Option<Digest>) {
+    let diff_ids: Vec<Digest> = image.layers.iter().map(|layer| layer.diff_id).collect();
+    let tree = (diff_ids.len() != 1).then(|| chain_id(&diff_ids));
+    (diff_ids, tree)
 }
 
 fn files<'a>(fetched: &'a Layers, diff_id: &Digest) -> Option<&'a (PathBuf, Notes)> {

@@ -15,7 +15,9 @@ mod publish;
 mod record;
 mod remove;
 mod resolve;
+mod restore;
 mod save;
+mod settle;
 mod tag;
 mod workspace;
 

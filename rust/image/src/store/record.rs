@@ -1,10 +1,12 @@
 //! The documents in `refs`: which names and images there are.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::settle::Unsettled;
 use super::{Store, parse};
 use crate::digest::Digest;
 use crate::error::ImageError;
@@ -30,6 +32,9 @@ pub(super) struct Record {
     /// The merged tree of the layers, where they are not exactly one.
     #[serde(default)]
     pub tree: Option<Digest>,
+    /// Set while its unpacked files may not be on the disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsettled: Option<Unsettled>,
     /// When the image was made, in RFC 3339.
     pub created: String,
     /// Bytes of file data in the unpacked layers.
@@ -50,6 +55,7 @@ impl Record {
             layers: Vec::new(),
             blobs: Vec::new(),
             tree: None,
+            unsettled: None,
             created,
             size: 0,
             layer_sizes: Vec::new(),
@@ -112,6 +118,19 @@ impl Store {
             reason: error.to_string(),
         })?;
         self.write(&path, &text)
+    }
+
+    /// Stores a record anew that says the same of names and images: when it got its name stays as it
+    /// was. Needs the lock.
+    pub(super) fn amend(&self, record: &Record) -> Result<(), ImageError> {
+        let path = self.record_path(record);
+        let failed = |operation| ImageError::io::<io::Error>(operation, &path);
+        let named = std::fs::metadata(&path).and_then(|stat| stat.modified());
+        let named = named.map_err(failed("examine"))?;
+        self.put(record)?;
+        File::open(&path)
+            .and_then(|file| file.set_modified(named))
+            .map_err(failed("set times of"))
     }
 
     /// Removes a record. Needs the lock.

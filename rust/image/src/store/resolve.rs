@@ -29,17 +29,21 @@ impl Store {
     /// Finds an image by name (`debian`, `debian:12`), name and digest of its manifest
     /// (`debian@sha256:…`; a tag in between counts for nothing), id, the beginning of an id, or
     /// digest (`sha256:…`, of its config or manifest), and holds it. A name goes before the
-    /// beginning of an id.
+    /// beginning of an id. The first time after a power failure it may have to be unpacked again.
     ///
     /// # Errors
     /// [`ImageError::NotFound`], [`ImageError::Ambiguous`] for the beginning of several ids,
-    /// [`ImageError::InvalidReference`] for what can be neither name nor id.
+    /// [`ImageError::InvalidReference`] for what can be neither name nor id, [`ImageError::Lost`].
     pub fn resolve(&self, name: &str) -> Result<Image, ImageError> {
         let target = self.find(name)?;
-        self.hold(target.record())?
-            .ok_or_else(|| ImageError::NotFound {
-                name: name.to_owned(),
-            })
+        let record = target.record();
+        let image = self.hold(record)?.ok_or_else(|| ImageError::NotFound {
+            name: name.to_owned(),
+        })?;
+        if !record.is_sound() {
+            self.restore(record)?;
+        }
+        Ok(image)
     }
 
     pub(super) fn find(&self, text: &str) -> Result<Target, ImageError> {
@@ -85,7 +89,8 @@ impl Store {
         }
     }
 
-    /// Leases a record's image and reads its config; None if it was removed meanwhile.
+    /// Leases a record's image and reads its config; None if it was removed meanwhile. Of an image
+    /// that is not sound the layers are not to be read.
     pub(super) fn hold(&self, record: &Record) -> Result<Option<Image>, ImageError> {
         let Some(lease) = self.lease(&record.id)? else {
             return Ok(None);

@@ -148,7 +148,7 @@ impl Store {
             let blob = Blob::read(*digest, &path)?;
             let (digest, size) = (blob.digest, blob.size);
             if !matches!(blob.format, Format::Tar | Format::Gzip) {
-                let size = self.plain_size(diff_id, &path)?;
+                let size = self.plain_size(record, diff_id, &path)?;
                 let (path, digest) = (path.clone(), *diff_id);
                 let plain = Content::Plain { path, digest, size };
                 members.entry(member(diff_id)).or_insert(plain);
@@ -162,8 +162,15 @@ impl Store {
     }
 
     /// The length of a layer's archive, uncompressed.
-    fn plain_size(&self, diff_id: &Digest, blob: &PathBuf) -> Result<u64, ImageError> {
-        if let Some(notes) = self.notes(diff_id)? {
+    fn plain_size(
+        &self,
+        record: &Record,
+        diff_id: &Digest,
+        blob: &PathBuf,
+    ) -> Result<u64, ImageError> {
+        if record.is_sound()
+            && let Some(notes) = self.notes(diff_id)?
+        {
             return Ok(notes.stream);
         }
         let file = std::fs::File::open(blob).map_err(ImageError::io("read", blob))?;

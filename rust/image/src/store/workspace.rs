@@ -26,6 +26,11 @@ impl Workspace {
         &self.path
     }
 
+    /// Which no other has.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Brings everything in it safely to the disk.
     pub(super) fn sync(&self) -> Result<(), ImageError> {
         File::open(&self.path)

@@ -1,6 +1,8 @@
 //! Archives of images, put together by hand.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use fastbox_image::{Digest, ImageError, LoadFrom, LoadOptions, Loaded};
 use serde_json::{Value, json};
@@ -51,6 +53,18 @@ pub fn named(mut descriptor: Value, name: &str) -> Value {
 /// A blob's place in a layout.
 pub fn blob(contents: &[u8]) -> String {
     format!("blobs/sha256/{}", Digest::of(contents).hex())
+}
+
+/// What a program of that name makes of data on its standard input.
+pub fn packed(program: &str, data: &[u8]) -> Vec<u8> {
+    let mut child = Command::new(program)
+        .arg("-c")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(data).unwrap();
+    child.wait_with_output().unwrap().stdout
 }
 
 impl Files {

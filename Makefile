@@ -51,10 +51,12 @@ bench: $(WHEEL) | setup
 	mkdir -p .benchmarks
 	$(PYTHON) -m pytest benches -s --benchmark-json .benchmarks/stages.json
 	$(PYTHON) benches/side_by_side.py --markdown .benchmarks/side_by_side.md
+	$(PYTHON) benches/goals.py --markdown .benchmarks/spawn.md
 
 bench-smoke: $(WHEEL) | setup
 	FASTBOX_BENCH_ROUNDS=5 $(PYTHON) -m pytest benches -s
 	$(PYTHON) benches/side_by_side.py --rounds 5
+	$(PYTHON) benches/goals.py --rounds 5
 
 bench-compare: $(WHEEL) | setup
 	$(if $(BASE),,$(error bench-compare needs BASE: a commit, branch or tag, or a file that make bench wrote))

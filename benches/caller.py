@@ -1,6 +1,6 @@
 """A caller of fastbox that answers each line of its standard input with the seconds of one run.
 
-Usage: caller.py IMAGE small|large. The large one holds 500 MB, 10,000 open files and 200 threads
+Usage: caller.py IMAGE small|large. The large one holds 2 GB, 10,000 open files and 200 threads
 before it first uses fastbox.
 """
 
@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-MEMORY_BYTES = 500 << 20
+MEMORY_BYTES = 2 << 30
 OPEN_FILES = 10_000
 THREADS = 200
 
@@ -27,6 +27,11 @@ def grow() -> bytearray:
     for _ in range(THREADS):
         threading.Thread(target=forever.wait, daemon=True).start()
     return bytearray(os.urandom(1 << 20)) * (MEMORY_BYTES >> 20)
+
+
+def command(image: str, size: str) -> list[str]:
+    """What starts one."""
+    return [sys.executable, __file__, image, size]
 
 
 def main() -> None:

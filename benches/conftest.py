@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import peers
 import pytest
 import roots
+from fastbox.bench import root
 from needs import needs, needs_root
 
 
@@ -24,8 +24,8 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     needs("busybox")
     needs_root()
     scratch: Path = tmp_path_factory.mktemp("fastbox")
-    archive = roots.busybox()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FASTBOX_ROOT", "")
-        patch.setenv("FASTBOX_RUN", "")
-        yield peers.import_image(peers.Bench(archive, roots.unpacked(archive), scratch))
+        patch.setenv("FASTBOX_ROOT", str(scratch / "store"))
+        patch.setenv("FASTBOX_RUN", str(scratch / "run"))
+        root.imported(roots.unpacked(roots.busybox()), "fastbox-bench", scratch)
+        yield "fastbox-bench"

@@ -76,20 +76,16 @@ def against(
 
 def write(about: str, table: str, results: Sequence[Compared], name: str) -> None:
     """The table, the plot and all times, beside what was printed."""
-    flat = {
-        one.way: {name: list(chain(*one.base)), "this tree": list(chain(*one.head))}
-        for one in results
-    }
-    milliseconds = {
-        way: {side: [1e3 * one for one in rows] for side, rows in sides.items()}
-        for way, sides in flat.items()
-    }
     text = f"{about}\n\n{table}\n"
     print(text)
     OUT.mkdir(exist_ok=True)
     (OUT / "compare.md").write_text(text)
-    (OUT / "compare.svg").write_text(chart.svg(milliseconds))
-    times = {f"{way}: {side}": rows for way, sides in flat.items() for side, rows in sides.items()}
+    (OUT / "compare.svg").write_text(chart.latencies(results, name, "this tree"))
+    times = {
+        f"{one.way}: {side}": list(chain(*sets))
+        for one in results
+        for side, sets in ((name, one.base), ("this tree", one.head))
+    }
     document.write(OUT / "compare.json", document.document("compare", times, {}))
 
 

@@ -163,3 +163,13 @@ def test_a_terminal_after_kill_9(user: User) -> None:
         assert within(60, caller.is_raw)
         caller.kill(signal.SIGKILL)
         assert within(60, lambda: caller.settings() == caller.before)
+
+
+def test_bench(user: User) -> None:
+    """What works for an ordinary user is measured, and the rest is named with its reason."""
+    needs("bwrap", "runc")
+    done = user.fastbox("bench", "--rounds", "2")
+    assert done.returncode == 0, done
+    for name in ("bare process", "fastbox from Python", "bwrap --unshare-all"):
+        assert f"| {name} |" in done.stdout
+    assert "absent: runc run (needs root)" in done.stdout

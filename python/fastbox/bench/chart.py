@@ -6,6 +6,9 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import chain
+
+from fastbox.bench.paired import Compared
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 720, 200, 20, 34, 30
 BINS = 90
@@ -24,6 +27,19 @@ def svg(panels: Mapping[str, Panel], unit: str = "ms") -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
         f'width="{WIDTH}" height="{height}" font-family="sans-serif" font-size="12">'
         f'<rect width="100%" height="100%" fill="white"/>{"".join(drawn)}</svg>\n'
+    )
+
+
+def latencies(results: Sequence[Compared], base: str, head: str) -> str:
+    """The same for what was compared, in milliseconds."""
+    return svg(
+        {
+            one.way: {
+                name: [1e3 * seconds for seconds in chain.from_iterable(sets)]
+                for name, sets in ((base, one.base), (head, one.head))
+            }
+            for one in results
+        }
     )
 
 

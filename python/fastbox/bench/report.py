@@ -38,17 +38,23 @@ def markdown(rows: Sequence[Sequence[str]], text_columns: Sequence[int] = (0,)) 
 
 
 def side_by_side(
-    results: Mapping[str, Sequence[float]], beside: Sequence[str], gives: Mapping[str, str]
+    results: Mapping[str, Sequence[float]],
+    beside: Sequence[str],
+    titles: Sequence[str] = (),
+    more: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
-    """Medians, p99, and how many times each name in `beside` a row takes; the fastest first."""
+    """Medians, p99, and how many times each name in `beside` a row takes; the fastest first.
+
+    `more` is what else a row has, below `titles`.
+    """
     beside = [name for name in beside if name in results]
     medians = {name: statistics.median(seconds) for name, seconds in results.items()}
-    rows = [["", "median ms", "p99 ms", *(f"÷ {name}" for name in beside), "gives"]]
+    rows = [["", "median ms", "p99 ms", *(f"÷ {name}" for name in beside), *titles]]
     for name in sorted(medians, key=medians.__getitem__):
         ratios = [f"{medians[name] / medians[other]:.2f}" for other in beside]
         numbers = [f"{1e3 * medians[name]:.2f}", f"{1e3 * p99(results[name]):.2f}"]
-        rows.append([name, *numbers, *ratios, gives.get(name, "")])
-    return markdown(rows, (0, len(rows[0]) - 1))
+        rows.append([name, *numbers, *ratios, *(more or {}).get(name, ())])
+    return markdown(rows, (0, *range(3 + len(beside), len(rows[0]))))
 
 
 def comparison(results: Sequence[Compared], base: str, head: str) -> str:

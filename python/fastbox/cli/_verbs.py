@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # Command: its module in fastbox.cli, and what it does. `run` is read without argparse.
 VERBS = {
     "run": ("_run", "Run a program in a new container"),
+    "bench": ("_bench", "Measure starts beside other tools, or two images beside each other"),
     "history": ("_image_history", "Show how an image was made"),
     "image inspect": ("_image_inspect", "Show all that is known of images"),
     "image prune": ("_image_prune", "Remove images that have no name"),

@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-PROFILE = Path(__file__).parents[1] / "rust/container/data/seccomp-default.json"
+# A link to the profile that the engine holds.
+PROFILE = Path(__file__).with_name("seccomp-default.json")
 CAPABILITIES = [
     f"CAP_{name}"
     for name in [

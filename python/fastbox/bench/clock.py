@@ -13,7 +13,7 @@ def spawned(command: Sequence[str], environment: Mapping[str, str] = os.environ)
     """Seconds from spawning a program to having reaped it."""
     path = command[0]
     began = time.perf_counter()
-    pid = os.posix_spawn(path, command, environment)
+    pid = os.posix_spawn(path, [*command], environment)
     _, status = os.waitpid(pid, 0)
     took = time.perf_counter() - began
     if status != 0:

@@ -52,6 +52,8 @@ def streams(
     text: Text | None,
 ) -> tuple[bytes | None, int, int, int]:
     """A run's input as bytes, and its streams as numbers."""
+    if input is None and stdin is None and stdout == PIPE and stderr == PIPE:
+        return None, DEVNULL, PIPE, PIPE
     data = None
     if input is not None:
         if stdin is not None:

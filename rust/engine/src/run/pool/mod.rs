@@ -84,7 +84,11 @@ impl Pool {
         job: Job,
         interrupted: &mut dyn FnMut() -> bool,
     ) -> Result<Option<Container>, EngineError> {
-        release(&self.shared.prepared, job, || self.shared.take(interrupted))
+        let next = || self.shared.take(interrupted);
+        let sent = &mut || self.shared.taken();
+        let started = release(&self.shared.prepared, job, next, sent);
+        // Then one may have been taken for nothing.
+        started.inspect_err(|_| self.shared.taken())
     }
 
     /// Ends the containers that wait; jobs from now on are refused. Closing again does nothing.
@@ -119,7 +123,8 @@ impl Prepared {
                 timed: false,
             });
         }
-        let started = release(self, job, || Parked::make(self).map(Some))?;
+        let next = || Parked::make(self).map(Some);
+        let started = release(self, job, next, &mut || {})?;
         started.ok_or(EngineError::Cancelled)
     }
 }
@@ -129,6 +134,7 @@ fn release(
     prepared: &Prepared,
     job: Job,
     mut next: impl FnMut() -> Result<Option<Parked>, EngineError>,
+    sent: &mut dyn FnMut(),
 ) -> Result<Option<Container>, EngineError> {
     if !prepared.engine.is_mine() {
         return Err(EngineError::Forked);
@@ -147,10 +153,11 @@ fn release(
         let Some(parked) = next()? else {
             return Ok(None);
         };
-        let released = parked.release(&order, &mut ends, job.name.as_deref())?;
+        let released = parked.release(&order, &mut ends, job.name.as_deref(), sent)?;
         if released.is_some() {
             return Ok(released);
         }
+        sent();
     }
     Err(EngineError::ParkedDie)
 }

@@ -39,12 +39,14 @@ impl Parked {
         let _ = self.container.kill(nix::libc::SIGKILL);
     }
 
-    /// Has its program executed. `name` is reserved for it. None: it had died while it waited.
+    /// Has its program executed. `name` is reserved for it; `sent` is called while it begins. None: it had died while
+    /// it waited.
     pub(super) fn release(
         mut self,
         order: &Order<'_>,
         ends: &mut Ends,
         name: Option<&str>,
+        sent: &mut dyn FnMut(),
     ) -> Result<Option<Container>, EngineError> {
         if !self.waits() {
             return Ok(None);
@@ -67,6 +69,7 @@ impl Parked {
             Err(errno) => return Err(EngineError::system("reach a waiting container")(errno)),
         };
         self.container.begins(name);
+        sent();
         match self.failure()? {
             Answer::Failed(failure) => return Err(explained(failure, order)),
             Answer::Executed if heard => {}

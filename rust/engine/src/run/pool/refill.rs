@@ -8,6 +8,10 @@ use std::time::{Duration, Instant};
 
 /// Set-ups in flight for one pool; more only lengthen the tail.
 const MAKERS: usize = 2;
+/// Containers are made in the place of those that jobs took only when so long no job came: to make one takes two
+/// processors about a millisecond, which on a small machine a short job would have to share. Not where more than half are
+/// gone: then jobs come in a row, and each has to wait for its container to be made anyhow.
+const GRACE: Duration = Duration::from_millis(2);
 /// How often who waits looks whether it was interrupted.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -46,7 +50,7 @@ impl State {
 }
 
 impl Shared {
-    /// A container that waits.
+    /// A container that waits. To be followed by [`Shared::taken`].
     pub(super) fn take(
         &self,
         interrupted: &mut dyn FnMut() -> bool,
@@ -60,7 +64,6 @@ impl Shared {
         if state.waiters.is_empty()
             && let Some(parked) = state.ready.pop_front()
         {
-            self.wanted.notify_one();
             return Ok(Some(parked));
         }
         let me = Arc::new(Waiter {
@@ -88,6 +91,11 @@ impl Shared {
                 return Ok(None);
             }
         }
+    }
+
+    /// One was taken, and put to work.
+    pub(super) fn taken(&self) {
+        self.wanted.notify_one();
     }
 
     /// Hands a new container, or why there is none, to who has waited longest. Gives a container back that is not
@@ -123,8 +131,11 @@ impl Shared {
             }
             let idle = state.used.elapsed() >= self.idle;
             let wanted = if idle { 1 } else { self.ready };
-            let kept = !state.failed && state.ready.len() + state.making < wanted;
-            if state.waiters.len() > state.making || kept {
+            let here = state.ready.len() + state.making;
+            let grace = GRACE.saturating_sub(state.used.elapsed());
+            let short = !state.failed && here < wanted;
+            let urgent = here < wanted.div_ceil(2) || grace.is_zero();
+            if state.waiters.len() > state.making || short && urgent {
                 state.making += 1;
                 return true;
             }
@@ -135,8 +146,9 @@ impl Shared {
                 state = lock(&self.state);
                 continue;
             }
-            state = if state.ready.len() > 1 {
-                let left = self.idle.saturating_sub(state.used.elapsed());
+            state = if short || state.ready.len() > 1 {
+                let idle = self.idle.saturating_sub(state.used.elapsed());
+                let left = if short { grace } else { idle };
                 let waited = self.wanted.wait_timeout(state, left);
                 waited.unwrap_or_else(PoisonError::into_inner).0
             } else {

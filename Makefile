@@ -42,7 +42,7 @@ test: $(WHEEL) | setup
 	$(PYTHON) -m pytest tests -m 'not long'
 
 test-long: $(WHEEL) | setup-vm
-	scripts/test-long
+	scripts/test-long $(PARTS)
 
 test-vm: | setup-vm
 	$(PYTHON) tests/vm/run.py

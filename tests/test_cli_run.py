@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -129,8 +130,20 @@ def test_timings(busybox: str) -> None:
     done = run("--timings", "-q", busybox, "true")
     lines = done.stderr.splitlines()
     assert len(lines) > 10
-    assert all(line.endswith(" µs") for line in lines)
+    assert all(" µs  |" in line and line.endswith("|") for line in lines)
     assert lines[-1].startswith("total ")
+    assert lines[-1].endswith(f"|{'=' * 40}|")
+
+
+def test_timings_file(busybox: str, tmp_path: Path) -> None:
+    """A trace, and not a word on stderr."""
+    path = tmp_path / "trace.json"
+    done = run("--timings-file", str(path), "-q", busybox, "sh", "-c", "exit 3")
+    assert (done.returncode, done.stderr) == (3, "")
+    names = [event["name"] for event in json.loads(path.read_text())["traceEvents"]]
+    assert {"clone", "exec", "program", "reap"} <= {*names}
+    nowhere = run("--timings-file", str(tmp_path / "no" / "file"), busybox, "true")
+    cli.refused(nowhere, 125, "--timings-file")
 
 
 def test_help() -> None:

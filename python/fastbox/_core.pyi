@@ -85,7 +85,7 @@ class Completed(Generic[_T]):
         stdout: _T | None = None,
         stderr: _T | None = None,
         usage: Usage | None = None,
-        timings: list[tuple[str, float]] | None = None,
+        timings: list[tuple[str, float, float]] | None = None,
         truncated: bool = False,
         notes: list[str] = ...,
     ) -> Self: ...
@@ -112,14 +112,21 @@ class Completed(Generic[_T]):
     def usage(self) -> Usage:
         """What the container used."""
     @property
-    def timings(self) -> list[tuple[str, float]] | None:
-        """The steps of the start and their microseconds, with `timings=True`."""
+    def timings(self) -> list[tuple[str, float, float]] | None:
+        """With `timings=True`, each step of the start, then `program` and `reap`: what it was, in
+        microseconds when it began (the first at 0) and how long it took. Steps of two threads
+        overlap.
+        """
     @property
     def truncated(self) -> bool:
         """Whether `max_output` stopped it: the output is cut there, and everything was killed."""
     @property
     def notes(self) -> list[str]:
         """Default protections and limits that this machine could not give."""
+    def chrome_trace(self) -> str:
+        """The timings as JSON for Chrome's trace viewer or Perfetto (Trace Event Format, complete
+        events). Raises ValueError for a run without timings.
+        """
     def check_returncode(self) -> None:
         """Raises ExitError if the exit code is not 0."""
     @classmethod

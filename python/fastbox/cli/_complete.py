@@ -28,7 +28,9 @@ class Flag(NamedTuple):
 
 
 # Flags of run whose value begins with a path of this machine.
-_PATHS = frozenset({"--cidfile", "--device", "--env-file", "--label-file", "--volume"})
+_PATHS = frozenset(
+    {"--cidfile", "--device", "--env-file", "--label-file", "--timings-file", "--volume"}
+)
 
 
 def complete(words: list[str]) -> list[Candidate]:

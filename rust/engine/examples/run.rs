@@ -2,7 +2,7 @@
 //! `cargo run --release --example run -- ROUNDS IMAGE PROGRAM [ARG...]`.
 
 use fastbox_engine::options::Options;
-use fastbox_engine::run::{Input, Output, Request, engine};
+use fastbox_engine::run::{Input, Output, Request, engine, waterfall};
 use std::time::{Duration, Instant};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -38,12 +38,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 String::from_utf8_lossy(&done.stderr.unwrap_or_default())
             );
             println!("exit {} {:?}", done.exit.code, done.exit.usage());
-            let mut sum = 0.0;
-            for (step, target, us) in done.exit.timings.unwrap_or_default() {
-                println!("{us:9.1}  {step} {target}");
-                sum += us;
+            for line in waterfall(&done.exit.timings.unwrap_or_default()) {
+                println!("{line}");
             }
-            println!("{sum:9.1}");
         }
     }
     took.sort_unstable();

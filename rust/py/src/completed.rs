@@ -1,6 +1,7 @@
 //! What a run came to.
 
 use fastbox_engine::run;
+use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple, PyType};
@@ -113,7 +114,7 @@ pub struct Completed {
     stdout: Option<Py<PyAny>>,
     stderr: Option<Py<PyAny>>,
     usage: Py<Usage>,
-    timings: Option<Vec<(String, f64)>>,
+    timings: Option<Vec<(String, f64, f64)>>,
     truncated: bool,
     notes: Vec<String>,
 }
@@ -136,10 +137,7 @@ impl Completed {
         notes: Vec<String>,
     ) -> PyResult<Completed> {
         let py = args.py();
-        let labelled = |(step, target, micros): (String, String, f64)| match target.is_empty() {
-            true => (step, micros),
-            false => (format!("{step} {target}"), micros),
-        };
+        let step = |step: run::Timing| (step.label, step.begin_us, step.took_us);
         let timings = exit.timings;
         Ok(Completed {
             args: args.clone().unbind(),
@@ -148,7 +146,7 @@ impl Completed {
             stdout: output(py, captured.stdout, text)?,
             stderr: output(py, captured.stderr, text)?,
             usage: Py::new(py, Usage(exit.used))?,
-            timings: timings.map(|steps| steps.into_iter().map(labelled).collect()),
+            timings: timings.map(|steps| steps.into_iter().map(step).collect()),
             truncated: captured.truncated,
             notes,
         })
@@ -168,7 +166,7 @@ impl Completed {
         stdout: Option<Py<PyAny>>,
         stderr: Option<Py<PyAny>>,
         usage: Option<Py<Usage>>,
-        timings: Option<Vec<(String, f64)>>,
+        timings: Option<Vec<(String, f64, f64)>>,
         truncated: bool,
         notes: Vec<String>,
     ) -> PyResult<Completed> {
@@ -207,6 +205,23 @@ impl Completed {
     #[getter]
     fn returncode(&self) -> i32 {
         self.exit_code
+    }
+
+    fn chrome_trace(&self) -> PyResult<String> {
+        let steps = self.timings.iter().flatten().cloned();
+        let steps: Vec<_> = steps
+            .map(|(label, begin_us, took_us)| run::Timing {
+                label,
+                begin_us,
+                took_us,
+            })
+            .collect();
+        match self.timings {
+            Some(_) => Ok(run::chrome_trace(&steps)),
+            None => Err(PyValueError::new_err(
+                "the run was not timed: start it with timings=True",
+            )),
+        }
     }
 
     fn check_returncode(slf: Bound<'_, Completed>) -> PyResult<()> {

@@ -33,6 +33,8 @@ use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
+pub use timing::{Timing, monotonic};
+
 /// More set-ups in flight than this only lengthen the tail.
 const WORKERS_PER_CPU: usize = 2;
 /// A caller that outruns the janitor waits when so many containers are still to be cleared away.
@@ -98,8 +100,8 @@ pub struct Started {
     pub stub: Option<OwnedFd>,
     /// The caller's side of the terminal, for a plan that has one.
     pub terminal: Option<OwnedFd>,
-    /// Step, target and nanoseconds.
-    pub timings: Vec<(&'static str, String, u64)>,
+    /// Each step of the start, where the request asked.
+    pub timings: Vec<Timing>,
     /// What is to be cleared away once it has ended.
     pub remains: Remains,
 }
@@ -142,7 +144,7 @@ type Ends = [bool; 4];
 struct Launched {
     pid: i32,
     ends: Ends,
-    timings: Vec<(&'static str, String, u64)>,
+    timings: Vec<Timing>,
     remains: Remains,
 }
 

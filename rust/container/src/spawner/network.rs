@@ -1,6 +1,7 @@
 //! Network namespaces, made beside the thread that makes the rest: one takes about as long as everything else until
 //! the child needs it, which waits for it at a gate.
 
+use super::timing::{Timing, monotonic};
 use super::{Shared, namespaces};
 use crate::error::ContainerError;
 use fastbox_sys::gate::Gate;
@@ -14,10 +15,9 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::Instant;
 
-/// A namespace and how long it took in ns.
-type Made = Result<(OwnedFd, u64), ContainerError>;
+/// A namespace, and when it was made.
+type Made = Result<(OwnedFd, Timing), ContainerError>;
 
 /// One that is wanted.
 pub(super) struct Wanted {
@@ -137,7 +137,7 @@ fn open(gate: &Gate, made: &Made) {
 }
 
 fn make(shared: &Shared, stack: &mut Stack, userns: &OwnedFd) -> Made {
-    let began = Instant::now();
+    let begin = monotonic();
     let made = namespaces::network(&shared.inside, stack, userns)?;
-    Ok((made, began.elapsed().as_nanos() as u64))
+    Ok((made, Timing::since("network namespace", begin)))
 }

@@ -1,7 +1,7 @@
 //! One start: from a request to a running container.
 
 use super::terminal::Terminal;
-use super::timing::monotonic;
+use super::timing::{Timing, monotonic};
 use super::{
     DUMPING, Ends, Launched, Range, Remains, Request, Shared, janitor, lock, namespaces, network,
 };
@@ -26,7 +26,7 @@ pub(super) struct Start<'a> {
     pub(super) plan: &'a Arc<Plan>,
     pub(super) base: u32,
     pub(super) timed: bool,
-    pub(super) timings: Vec<(&'static str, String, u64)>,
+    pub(super) timings: Vec<Timing>,
     /// Namespaces of a running container, in the order of the plan's list.
     pub(super) joined: Vec<OwnedFd>,
 }
@@ -267,10 +267,9 @@ impl Start<'_> {
         let child = self.spawn(&mut launch, request, namespaces, into);
         if let Some((_, made)) = network
             && self.timed
-            && let Ok(Ok((_, took))) = made.try_recv()
+            && let Ok(Ok((_, timing))) = made.try_recv()
         {
-            self.timings
-                .push(("network namespace", "(beside)".to_owned(), took));
+            self.timings.push(timing);
         }
         // The range outlives the container, and also a start that failed.
         if plan.userns.own_range() {

@@ -1,9 +1,33 @@
-//! How long each step of a start took, where somebody asked.
+//! When each step of a start began and how long it took, where somebody asked.
 
 use super::start::Start;
 use crate::error::ContainerError;
 use fastbox_sys::builder::Program;
-use std::time::Instant;
+
+/// A step of a start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// What was done.
+    pub step: &'static str,
+    /// To what; may be empty.
+    pub target: String,
+    /// CLOCK_MONOTONIC in ns when it began. Steps of two threads overlap.
+    pub begin: u64,
+    /// Its ns.
+    pub took: u64,
+}
+
+impl Timing {
+    /// A step without a target that ends now.
+    pub fn since(step: &'static str, begin: u64) -> Timing {
+        Timing {
+            step,
+            target: String::new(),
+            begin,
+            took: monotonic().saturating_sub(begin),
+        }
+    }
+}
 
 impl Start<'_> {
     pub(super) fn timed<T>(
@@ -14,10 +38,9 @@ impl Start<'_> {
         if !self.timed {
             return make(self);
         }
-        let start = Instant::now();
+        let begin = monotonic();
         let made = make(self);
-        self.timings
-            .push((step, String::new(), start.elapsed().as_nanos() as u64));
+        self.timings.push(Timing::since(step, begin));
         made
     }
 
@@ -27,14 +50,25 @@ impl Start<'_> {
         let first = reached.next();
         let last = reached.next_back().or(first);
         if let Some(first) = first {
-            self.timings
-                .push(("clone", String::new(), first.saturating_sub(before)));
+            self.timings.push(Timing {
+                step: "clone",
+                target: String::new(),
+                begin: before,
+                took: first.saturating_sub(before),
+            });
         }
         self.note(program, times);
         if let Some(last) = last {
             // It is over when the vfork lets this thread go on.
-            self.timings
-                .push(("exec", String::new(), monotonic().saturating_sub(last)));
+            let exec = Timing::since("exec", last);
+            match self
+                .timings
+                .last_mut()
+                .filter(|last| last.step == exec.step)
+            {
+                Some(step) => step.took += exec.took,
+                None => self.timings.push(exec),
+            }
         }
     }
 
@@ -48,17 +82,22 @@ impl Start<'_> {
             match self
                 .timings
                 .last_mut()
-                .filter(|(step, target, _)| *step == label.step && *target == label.target)
+                .filter(|last| last.step == label.step && last.target == label.target)
             {
-                Some((_, _, sum)) => *sum += took,
-                None => self.timings.push((label.step, label.target.clone(), took)),
+                Some(last) => last.took += took,
+                None => self.timings.push(Timing {
+                    step: label.step,
+                    target: label.target.clone(),
+                    begin: span[0],
+                    took,
+                }),
             }
         }
     }
 }
 
 /// CLOCK_MONOTONIC in ns, as programs note it.
-pub(super) fn monotonic() -> u64 {
+pub fn monotonic() -> u64 {
     let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC);
     now.map_or(0, |now| {
         now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64

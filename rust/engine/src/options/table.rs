@@ -193,7 +193,9 @@ options! {
         max_output: Option<Size>, "max-output"; "SIZE", "no limit", Both, Run;
         "Kill the container once its stdout and stderr together exceed this size."
         timings: bool, "timings"; "", "", Cli, Run;
-        "Print on stderr at the end how long each stage took."
+        "Print on stderr at the end when each step of the start began and how long it took."
+        timings_file: Option<FilePath>, "timings-file"; "FILE", "", Cli, Run;
+        "Write that to a file for Chrome's trace viewer or Perfetto (Trace Event Format)."
         quiet: bool, "quiet", 'q'; "", "", Cli, Run;
         "Do not print notes about defaults that this machine cannot give."
     }

@@ -1,11 +1,11 @@
 //! A running container: its streams, its end.
 
 use super::exit::{Exit, Used, from_status};
-use super::{EngineError, Prepared, lock};
+use super::{EngineError, Prepared, Timing, lock};
 use crate::logging::event;
 use crate::owner::names::NameGuard;
 use fastbox_container::cgroup::{self, Counters, Reader};
-use fastbox_container::spawner::{Remains, Started};
+use fastbox_container::spawner::{self, Remains, Started, monotonic};
 use fastbox_sys::pidfd;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -26,7 +26,7 @@ pub struct Container {
     began: Instant,
     /// What it had used when its program began, where it waited for that.
     before: cgroup::Usage,
-    timings: Option<Vec<(String, String, f64)>>,
+    timings: Option<Vec<spawner::Timing>>,
     end: Mutex<End>,
 }
 
@@ -46,8 +46,6 @@ impl Container {
         began: Instant,
         timed: bool,
     ) -> Container {
-        let micros =
-            |(step, target, ns): (&str, String, u64)| (step.to_owned(), target, ns as f64 / 1000.0);
         Container {
             prepared,
             id: started.remains.id().to_owned(),
@@ -58,7 +56,7 @@ impl Container {
             counters: reader.map(|reader| Arc::new(Counters::new(reader))),
             began,
             before: cgroup::Usage::default(),
-            timings: timed.then(|| started.timings.into_iter().map(micros).collect()),
+            timings: timed.then_some(started.timings),
             end: Mutex::new(End {
                 exit: None,
                 remains: Some(started.remains),
@@ -176,18 +174,18 @@ impl Container {
             return Ok(exit.clone());
         }
         let wall = self.began.elapsed();
-        let seen = Instant::now();
+        let seen = if self.timings.is_some() {
+            monotonic()
+        } else {
+            0
+        };
         let (code, signal) = self.reap()?;
         if let Some(reader) = self.reader().filter(|_| !self.prepared.plan.has_own_pids()) {
             end_all(reader);
         }
         let used = Used::new(self.counters.clone(), self.before, wall.as_nanos() as u64);
-        let mut timings = self.timings.clone();
-        if let Some(timings) = &mut timings {
-            // What the caller waits for; the rest is cleared away behind its back.
-            let took = seen.elapsed().as_nanos() as f64 / 1000.0;
-            timings.push(("reap".to_owned(), String::new(), took));
-        }
+        // The reaping is what the caller waits for; the rest is cleared away behind its back.
+        let timings = self.timings.as_deref().map(|steps| timed(steps, seen));
         let exit = Exit {
             code,
             signal,
@@ -272,4 +270,33 @@ pub(super) fn until(deadline: Option<Instant>) -> PollTimeout {
         .as_micros()
         .div_ceil(1000);
     PollTimeout::try_from(left.min(i32::MAX as u128) as i32).unwrap_or(PollTimeout::MAX)
+}
+
+/// The steps of a start, and what came after it was `seen` to have ended.
+fn timed(steps: &[spawner::Timing], seen: u64) -> Vec<Timing> {
+    let origin = steps.iter().map(|step| step.begin).min().unwrap_or(seen);
+    let micros = |ns: u64| ns as f64 / 1000.0;
+    let timing = |step: &spawner::Timing| Timing {
+        label: match step.target.is_empty() {
+            true => step.step.to_owned(),
+            false => format!("{} {}", step.step, step.target),
+        },
+        begin_us: micros(step.begin.saturating_sub(origin)),
+        took_us: micros(step.took),
+    };
+    let ends = steps.iter().filter(|step| step.step == "exec");
+    let program = ends.map(|step| step.begin + step.took).next_back();
+    let program = program.map(|begin| spawner::Timing {
+        step: "program",
+        target: String::new(),
+        begin,
+        took: seen.saturating_sub(begin),
+    });
+    let reap = spawner::Timing::since("reap", seen);
+    let after = program.into_iter().chain([reap]);
+    steps
+        .iter()
+        .map(timing)
+        .chain(after.map(|step| timing(&step)))
+        .collect()
 }

@@ -126,6 +126,14 @@ pub enum EngineError {
         /// What the kernel said.
         source: std::io::Error,
     },
+    /// `--timings-file` names one that cannot be made or written.
+    #[error("--timings-file {}: {source}", path.display())]
+    TimingsFile {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
     /// A terminal for a container that waits for its program.
     #[error(
         "tty: a container that waits for its program, in a pool or for files, has no terminal; start one of a plan"

@@ -1,5 +1,6 @@
 //! How a container ended.
 
+use super::Timing;
 use fastbox_container::cgroup::{self, Counters};
 use std::sync::Arc;
 
@@ -99,8 +100,8 @@ pub struct Exit {
     pub signal: Option<i32>,
     /// What it used.
     pub used: Used,
-    /// Step, target and µs of the start, if asked for.
-    pub timings: Option<Vec<(String, String, f64)>>,
+    /// The steps of the start, the program's time and the reaping, if asked for.
+    pub timings: Option<Vec<Timing>>,
 }
 
 impl Exit {

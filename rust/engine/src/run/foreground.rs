@@ -1,10 +1,15 @@
 //! `fastbox run` up to its exit code: what the native launcher and Python's command line both do with a command that
 //! has been read.
 
-use super::{Communicated, EngineError, IdFile, Input, Output, Prepared, Pump, Request, engine};
+use super::{
+    Communicated, EngineError, IdFile, Input, Output, Prepared, Pump, Request, chrome_trace,
+    engine, waterfall,
+};
 use crate::options::{Attach, RunCommand};
+use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The exit code where time was up, that of timeout(1).
@@ -14,6 +19,7 @@ const TIMED_OUT: i32 = 124;
 pub struct Foreground {
     prepared: Arc<Prepared>,
     id_file: Option<IdFile>,
+    timings_file: Option<(File, PathBuf)>,
 }
 
 impl Foreground {
@@ -21,15 +27,21 @@ impl Foreground {
     ///
     /// # Errors
     /// Those of [`engine`](super::engine()) and [`Engine::prepare`](super::Engine::prepare); a file for the id that
-    /// is there.
+    /// is there; one for the timings that cannot be made.
     pub fn prepare(command: RunCommand) -> Result<Foreground, EngineError> {
         // Before anything else, as with Docker: the path may belong to a container that runs.
         let path = command.options.cidfile.as_ref();
         let id_file = path
             .map(|file| IdFile::create(file.0.as_ref()))
             .transpose()?;
+        let path = command.options.timings_file.as_ref();
+        let timings_file = path.map(|path| create(path.0.as_ref())).transpose()?;
         let prepared = engine()?.prepare(&command.image, command.options, &command.command)?;
-        Ok(Foreground { prepared, id_file })
+        Ok(Foreground {
+            prepared,
+            id_file,
+            timings_file,
+        })
     }
 
     /// Runs it, tells on stderr what is to be told, and gives the exit code: the program's, 128 and the signal that
@@ -58,7 +70,7 @@ impl Foreground {
             stderr: output(Attach::Stderr),
             name: options.name.as_ref().map(|name| name.0.clone()),
             id_file: self.id_file,
-            timed: options.timings,
+            timed: options.timings || self.timings_file.is_some(),
         })?;
         let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
         let ended = container.pump(
@@ -77,13 +89,33 @@ impl Foreground {
             },
         )?;
         drop(container);
-        Ok(said(ended, options.timeout.map(|time| time.as_secs_f64())))
+        let code = said(&ended, options.timeout.map(|time| time.as_secs_f64()));
+        let steps = ended.exit.timings.unwrap_or_default();
+        if options.timings {
+            waterfall(&steps)
+                .iter()
+                .for_each(|line| tell(format_args!("{line}")));
+        }
+        if let Some((mut file, path)) = self.timings_file {
+            file.write_all(chrome_trace(&steps).as_bytes())
+                .map_err(|source| EngineError::TimingsFile { path, source })?;
+        }
+        Ok(code)
     }
 }
 
+/// The file that `--timings-file` names, empty: that it cannot be made is told before anything runs.
+fn create(path: &Path) -> Result<(File, PathBuf), EngineError> {
+    let file = File::create(path).map_err(|source| EngineError::TimingsFile {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok((file, path.to_owned()))
+}
+
 /// Tells how it ended; the exit code.
-fn said(ended: Communicated, timeout: Option<f64>) -> i32 {
-    let exit = ended.exit;
+fn said(ended: &Communicated, timeout: Option<f64>) -> i32 {
+    let exit = &ended.exit;
     let mut code = exit.code;
     if let Some(seconds) = timeout.filter(|_| ended.timed_out) {
         tell(format_args!("fastbox: timed out after {seconds} seconds"));
@@ -95,25 +127,7 @@ fn said(ended: Communicated, timeout: Option<f64>) -> i32 {
     } else if exit.usage().oom_killed == Some(true) && exit.signal.is_some() {
         tell(format_args!("fastbox: killed: out of memory"));
     }
-    if let Some(steps) = exit.timings {
-        waterfall(&steps);
-    }
     code
-}
-
-/// Each step with its microseconds, then all together.
-fn waterfall(steps: &[(String, String, f64)]) {
-    let label = |(step, target, _): &(String, String, f64)| match target.is_empty() {
-        true => step.clone(),
-        false => format!("{step} {target}"),
-    };
-    let mut rows: Vec<(String, f64)> = steps.iter().map(|row| (label(row), row.2)).collect();
-    rows.push(("total".to_owned(), steps.iter().map(|row| row.2).sum()));
-    let wide = rows.iter().map(|(label, _)| label.chars().count()).max();
-    let wide = wide.unwrap_or(0);
-    for (label, micros) in rows {
-        tell(format_args!("{label:wide$}  {micros:10.1} µs"));
-    }
 }
 
 /// A line on stderr, in one piece; where nobody reads it is lost.

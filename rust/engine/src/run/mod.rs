@@ -24,6 +24,7 @@ mod signals;
 mod skeleton;
 mod start;
 mod terminal;
+mod timings;
 mod upper;
 mod user;
 
@@ -39,6 +40,7 @@ pub use programs::{bring_stub, set_programs};
 pub use pump::Pump;
 pub use start::{Input, Output, Request};
 pub use terminal::{RAW, RESTORED};
+pub use timings::{Timing, chrome_trace, waterfall};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,7 +1,7 @@
 //! What goes in and out.
 
 use crate::support::{IMAGE, done, piped, place};
-use fastbox_engine::run::{Input, Output};
+use fastbox_engine::run::{Input, Output, Timing};
 use std::fs::File;
 use std::io::{Read, Write};
 
@@ -170,12 +170,28 @@ fn timings_tell_each_step() {
     request.timed = true;
     let out = done(prepared.start(request).unwrap(), &prepared, None).unwrap();
     let steps = out.all.exit.timings.unwrap();
-    for wanted in ["enter root", "mount", "seccomp", "exec"] {
+    for wanted in ["enter root", "mount", "seccomp", "exec", "program", "reap"] {
         assert!(
             steps
                 .iter()
-                .any(|(step, _, took)| step == wanted && *took >= 0.0),
+                .any(|step| step.label.starts_with(wanted) && step.took_us >= 0.0),
             "{wanted}: {steps:?}"
+        );
+    }
+    let begins = |step: &Timing| step.begin_us;
+    assert_eq!(steps.iter().map(begins).reduce(f64::min), Some(0.0));
+    // All but the network namespace, which another thread makes, is one after the other.
+    let alone = steps
+        .iter()
+        .filter(|step| step.label != "network namespace");
+    let ends: Vec<f64> = alone
+        .clone()
+        .map(|step| step.begin_us + step.took_us)
+        .collect();
+    for (step, end) in alone.skip(1).zip(ends) {
+        assert!(
+            step.begin_us >= end - 0.01,
+            "{step:?} before {end}: {steps:#?}"
         );
     }
     assert!(on.run(&[], &["true"]).all.exit.timings.is_none());

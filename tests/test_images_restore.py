@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import tarfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from subprocess import PIPE, Popen
 
 import power
 import pytest
 from killing import Place, adopting, finished, until
-from needs import needs, needs_root
+from needs import missing, needs, needs_root
 from roots import busybox
 
 
@@ -56,6 +61,54 @@ def test_a_caller_that_lives_on_has_not_waited(place: Place) -> None:
         caller.stdin.close()
     assert place.left() == []
     assert not any("unsettled" in record for _, record in power.records(place.root))
+
+
+@contextmanager
+def mounted(disk: Path, at: Path) -> Iterator[Path]:
+    at.mkdir()
+    done = subprocess.run(["mount", "-o", "loop", disk, at], capture_output=True, text=True)
+    if done.returncode:
+        missing(f"no file can be mounted as a disk here: {done.stderr.strip()}")
+    try:
+        yield at
+    finally:
+        assert until(lambda: subprocess.run(["umount", at]).returncode == 0)
+
+
+def test_a_disk_as_it_was_when_the_power_failed(tmp_path: Path) -> None:
+    needs_root()
+    needs("busybox", "mkfs.ext4")
+    disk, copy = tmp_path / "disk", tmp_path / "copy"
+    with disk.open("wb") as file:
+        file.truncate(64 << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-F", disk], check=True)
+    code = """
+    import sys, fastbox
+    fastbox.import_image(sys.argv[1], "box")
+    print("made")
+    sys.stdin.read()
+    """
+    with mounted(disk, tmp_path / "before") as before:
+        place = Place(tmp_path, before / "root")
+        with place.python(code, str(busybox()), stdin=PIPE) as caller:
+            assert caller.stdout is not None
+            assert caller.stdout.readline() == "made\n"
+            # What the disk has by now, and nothing of what the kernel has in memory.
+            shutil.copyfile(disk, copy)
+            assert caller.stdin is not None
+            caller.stdin.close()
+        assert place.left() == []
+    with mounted(copy, tmp_path / "after") as after:
+        power.comes_back(after / "root")
+        place = Place(tmp_path, after / "root")
+        script = "cat /etc/group; exec sha256sum /bin/busybox"
+        lines = finished(place.fastbox("run", "--rm", "box", "sh", "-c", script, stdout=PIPE))
+        assert lines.startswith("root:x:0:")
+        with tarfile.open(busybox()) as archive:
+            program = archive.extractfile("bin/busybox")
+            assert program is not None
+            assert lines.split()[-2] == sha256(program.read()).hexdigest()
+        assert place.left() == []
 
 
 def test_many_runs_at_once(place: Place) -> None:

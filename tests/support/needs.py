@@ -18,6 +18,7 @@ _PACKAGES = {
     "docker": "docker.io",
     "dockerd": "docker.io",
     "ip": "iproute2",
+    "mkfs.ext4": "e2fsprogs",
     "newuidmap": "uidmap",
     "xz": "xz-utils",
 }

@@ -26,6 +26,8 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::IFlags;
+
 pub use import::{ImportOptions, Imported};
 pub use list::Summary;
 pub use load::{LoadFrom, LoadOptions, Loaded};
@@ -88,6 +90,7 @@ impl Store {
                 .create(&path)
                 .map_err(ImageError::io("create directory", &path))?;
         }
+        spread(&self.root.join("tmp"));
         let _lock = self.lock()?;
         self.write_index(&[])?;
         self.write(&self.root.join("oci-layout"), LAYOUT.as_bytes())
@@ -126,6 +129,18 @@ impl Store {
             }
         }
     }
+}
+
+/// Tells ext4 that what is in the directory has nothing to do with each other (chattr(1), `T`), so that
+/// it has its inodes in different places. Otherwise a load soon after a removal would look for free
+/// ones where those just freed are, which ext4 keeps unused for a while and goes over one by one.
+fn spread(directory: &Path) {
+    let set = File::open(directory).map(|directory| {
+        let flags = rustix::fs::ioctl_getflags(&directory)?;
+        rustix::fs::ioctl_setflags(&directory, flags | IFlags::TOPDIR)
+    });
+    // Other file systems have no such flag.
+    let _ = set;
 }
 
 /// The name of a stack of layers, the lowest first (image-spec, config.md, "Layer ChainID"). Of none

@@ -186,7 +186,7 @@ impl<'a> Skeleton<'a> {
     }
 
     /// The files of /etc that each container has from the engine. In an image's own /etc they lie in the layer;
-    /// over the host's they are mounted.
+    /// over the host's they are mounted, as read-only as the rest of it.
     pub(super) fn etc(
         &self,
         spec: &mut Spec,
@@ -217,11 +217,13 @@ impl<'a> Skeleton<'a> {
                 fs::write(&source, contents).map_err(failed(&path))?;
                 let target = fs::canonicalize(&path).unwrap_or(path);
                 let mut mount = Mount::default();
+                // All of the plan's containers have the same file: what one wrote into it others would read.
+                let read_only = ["bind", "ro"].map(str::to_owned).to_vec();
                 mount
                     .set_destination(target)
                     .set_typ(Some("bind".into()))
                     .set_source(Some(source))
-                    .set_options(Some(vec!["bind".into()]));
+                    .set_options(Some(read_only));
                 let mut mounts = spec.mounts().clone().unwrap_or_default();
                 mounts.push(mount);
                 spec.set_mounts(Some(mounts));

@@ -2,6 +2,7 @@
 
 use fastbox_sys::mount;
 use std::os::fd::AsFd;
+use std::path::Path;
 
 /// Newer calls, each with its fallback elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,51 @@ impl Features {
             idmapped_layers: release() >= (5, 19),
             tmpfs_attributes: release() >= (6, 6),
         }
+    }
+
+    /// What [`Features::probe`] said on this very kernel, as kept in `file`; else asks, and keeps it there.
+    #[must_use]
+    pub fn kept_in(file: &Path) -> Features {
+        let kernel = nix::sys::utsname::uname().map_or_else(
+            |_| String::new(),
+            |names| {
+                format!(
+                    "{} {}",
+                    names.release().display(),
+                    names.version().display()
+                )
+            },
+        );
+        let kept = std::fs::read_to_string(file).unwrap_or_default();
+        if let Some((of, names)) = kept.split_once('\n')
+            && of == kernel
+            && let Some(names) = names.strip_suffix('\n')
+        {
+            let has = |name| names.split(' ').any(|kept| kept == name);
+            return Features {
+                detached_layers: has("detached_layers"),
+                idmapped_tmpfs: has("idmapped_tmpfs"),
+                idmapped_layers: has("idmapped_layers"),
+                tmpfs_attributes: has("tmpfs_attributes"),
+            };
+        }
+        let probed = Features::probe();
+        let all = [
+            (probed.detached_layers, "detached_layers"),
+            (probed.idmapped_tmpfs, "idmapped_tmpfs"),
+            (probed.idmapped_layers, "idmapped_layers"),
+            (probed.tmpfs_attributes, "tmpfs_attributes"),
+        ];
+        let has = all.iter().filter(|(has, _)| *has);
+        let names: Vec<&str> = has.map(|(_, name)| *name).collect();
+        // Whole or not at all; where it cannot be kept it is asked again.
+        let new = file.with_extension(std::process::id().to_string());
+        if std::fs::write(&new, format!("{kernel}\n{}\n", names.join(" "))).is_ok()
+            && std::fs::rename(&new, file).is_err()
+        {
+            let _ = std::fs::remove_file(&new);
+        }
+        probed
     }
 
     /// What it cannot do, in words.
@@ -80,4 +126,39 @@ fn release() -> (u32, u32) {
         .split(|c: char| !c.is_ascii_digit())
         .map(|n| n.parse().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_kept_counts_for_this_kernel_only() {
+        let folder = std::env::temp_dir().join(format!("fastbox-features-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("features");
+        let probed = Features::kept_in(&file);
+        assert_eq!(probed, Features::probe());
+        let kept = std::fs::read_to_string(&file).unwrap();
+        let (kernel, _) = kept.split_once('\n').unwrap();
+        // Read, and not asked again.
+        std::fs::write(&file, format!("{kernel}\nidmapped_tmpfs\n")).unwrap();
+        let one = Features::kept_in(&file);
+        let only = Features {
+            detached_layers: false,
+            idmapped_tmpfs: true,
+            idmapped_layers: false,
+            tmpfs_attributes: false,
+        };
+        assert_eq!(one, only);
+        // Of another kernel, or cut short: asked again.
+        for other in [
+            "1.0 another\nidmapped_tmpfs\n",
+            &format!("{kernel}\nidmapped_tmpfs"),
+        ] {
+            std::fs::write(&file, other).unwrap();
+            assert_eq!(Features::kept_in(&file), probed);
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -350,10 +350,12 @@ pub fn read_header(bytes: &[u8]) -> Option<Header> {
 /// The containers on record in the bytes of a table's file; what makes no sense is left out.
 pub fn read_entries(bytes: &[u8]) -> impl Iterator<Item = Entry> + '_ {
     let slots = bytes.get(HEADER_SIZE..).unwrap_or_default();
-    slots
-        .chunks_exact(SLOT_SIZE)
-        .take(SLOTS)
-        .filter_map(read_entry)
+    read_slots(&slots[..slots.len().min(SLOTS * SLOT_SIZE)])
+}
+
+/// The same of a part of the file that begins with a slot.
+pub fn read_slots(bytes: &[u8]) -> impl Iterator<Item = Entry> + '_ {
+    bytes.chunks_exact(SLOT_SIZE).filter_map(read_entry)
 }
 
 fn read_entry(slot: &[u8]) -> Option<Entry> {

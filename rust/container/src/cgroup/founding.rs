@@ -23,14 +23,18 @@ use super::tree;
 /// How often to begin again where another owner, the last one there, takes the directory of ours away meanwhile.
 const ATTEMPTS: usize = 16;
 
-impl OwnerGroup {
-    /// Makes the owner's groups (those of the default controllers) and sets Docker's device list on them, once
-    /// for all containers.
+/// The host's hierarchies, opened, so that a thread that does not see them any more can make groups there.
+pub struct Bases {
+    v2: bool,
+    branches: Vec<Branch>,
+}
+
+impl Bases {
+    /// Opens them.
     ///
     /// # Errors
-    /// Whatever the kernel refuses; what was made stays and is removed by [`super::clean_owner`].
-    pub fn create(driver: &Driver, owner: &str) -> Result<OwnerGroup, CgroupError> {
-        check_name(owner)?;
+    /// Those of open(2).
+    pub fn open(driver: &Driver) -> Result<Bases, CgroupError> {
         let branches = driver.hierarchies().iter().map(|hierarchy| {
             let base = open_dir(AT_FDCWD, hierarchy.base.as_os_str().as_bytes())
                 .map_err(|errno| system("open", hierarchy.base.clone(), errno))?;
@@ -41,8 +45,30 @@ impl OwnerGroup {
                 owner: OnceLock::new(),
             })
         });
-        let branches = branches.collect::<Result<_, _>>()?;
-        OwnerGroup::below_bases(driver.is_v2(), owner, Parent::default(), branches)
+        Ok(Bases {
+            v2: driver.is_v2(),
+            branches: branches.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Makes an owner's groups in them.
+    ///
+    /// # Errors
+    /// As [`OwnerGroup::create`].
+    pub fn create(self, owner: &str) -> Result<OwnerGroup, CgroupError> {
+        check_name(owner)?;
+        OwnerGroup::below_bases(self.v2, owner, Parent::default(), self.branches)
+    }
+}
+
+impl OwnerGroup {
+    /// Makes the owner's groups (those of the default controllers) and sets Docker's device list on them, once
+    /// for all containers.
+    ///
+    /// # Errors
+    /// Whatever the kernel refuses; what was made stays and is removed by [`super::clean_owner`].
+    pub fn create(driver: &Driver, owner: &str) -> Result<OwnerGroup, CgroupError> {
+        Bases::open(driver)?.create(owner)
     }
 
     /// The same owner's groups below another directory, which [`super::make_parent`] has made.

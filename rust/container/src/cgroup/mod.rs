@@ -35,6 +35,7 @@ pub use controller::Controller;
 pub use counters::Counters;
 pub use driver::{Driver, Kind, Missing};
 pub use error::CgroupError;
+pub use founding::Bases;
 pub use limits::Limits;
 pub use owner::{Join, OwnerGroup};
 pub use parent::{Parent, make_parent, remove_parents};

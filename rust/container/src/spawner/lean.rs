@@ -7,7 +7,7 @@ use crate::plan::{DEV_DIRECTORIES, DEV_LINKS, Device, STANDARD_DEVICES};
 use crate::slots::MAX_LAYERS;
 use fastbox_sys::mount::{self, attr};
 use nix::errno::Errno;
-use nix::fcntl::AtFlags;
+use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::mount::{MntFlags, MsFlags, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, makedev, mkdirat, mknodat};
@@ -15,7 +15,7 @@ use nix::unistd::{Gid, Uid, fchdir, fchownat, pivot_root, symlinkat};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-/// Moves this thread, and those it starts, there.
+/// Moves this thread, and those it starts, there; [`leave_old`] is to follow.
 ///
 /// A kernel that takes detached layers can copy detached mounts too; for others `dev` and `uppers` are attached, and
 /// there are directories to attach layers on.
@@ -45,15 +45,21 @@ pub(super) fn enter(
             .map_err(failed("make a directory"))?;
     }
     pivot_root(".", "old").map_err(failed("pivot_root"))?;
-    umount2("old", MntFlags::MNT_DETACH).map_err(failed("detach the old root"))?;
     nix::unistd::chdir("/").map_err(failed("enter the new root"))?;
-    nix::unistd::unlinkat(&root, "old", nix::unistd::UnlinkatFlags::RemoveDir)
-        .map_err(failed("remove a directory"))?;
     if !features.detached_layers {
         mount::attach(dev, Path::new("/d")).map_err(failed("attach /dev"))?;
         mount::attach(uppers, Path::new("/u")).map_err(failed("attach the uppers"))?;
     }
     Ok(())
+}
+
+/// Takes the old root away. By another thread of the same namespace, beside what else is to be made: it waits for a
+/// grace period of RCU (namespace_unlock in the kernel).
+pub(super) fn leave_old() -> Result<(), ContainerError> {
+    let failed = ContainerError::spawner;
+    umount2("/old", MntFlags::MNT_DETACH).map_err(failed("detach the old root"))?;
+    nix::unistd::unlinkat(AT_FDCWD, "/old", nix::unistd::UnlinkatFlags::RemoveDir)
+        .map_err(failed("remove a directory"))
 }
 
 /// The /dev that every container gets a copy of: Docker's nodes and links, read-only, empty mount points. For one with

@@ -30,7 +30,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 pub use timing::{Timing, monotonic};
@@ -52,6 +52,11 @@ pub struct Config {
     pub stub: Cow<'static, [u8]>,
     /// What the kernel can do.
     pub features: Features,
+    /// The process ends when its one container does: its owner's watchdog clears away what is left, and there is one
+    /// thread that starts.
+    pub brief: bool,
+    /// A range of ids, by its first, whose user namespace is made at once: the first container's.
+    pub first_range: Option<u32>,
 }
 
 /// Where one of a container's standard streams goes.
@@ -121,6 +126,17 @@ pub struct Spawner {
     freed: Condvar,
     shared: Arc<Shared>,
     clear: SyncSender<janitor::Work>,
+    brief: bool,
+}
+
+/// One whose threads are on their way.
+pub struct Starting {
+    workers: Vec<Worker>,
+    /// The threads' ends of the channels: both tables hold these numbers until theirs is their own.
+    theirs: Vec<Channel>,
+    clear: SyncSender<janitor::Work>,
+    answer: Receiver<Result<Arc<Shared>, ContainerError>>,
+    brief: bool,
 }
 
 /// The caller's end of one thread.
@@ -186,6 +202,8 @@ struct Inside {
     held: Mutex<HashMap<String, Vec<OwnedFd>>>,
     /// An ordinary user's.
     owned: OnceLock<owned::Owned>,
+    /// A user namespace made ahead, and the first id of its range.
+    ahead: Mutex<Option<(u32, OwnedFd)>>,
 }
 
 /// A range's kernel objects, kept for the next container of the same plan.
@@ -199,40 +217,51 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Spawner {
-    /// Starts the threads.
+    /// Starts the threads, and waits until they are ready.
     ///
     /// # Errors
     /// The call that failed; no thread is left then.
     pub fn start(config: Config) -> Result<Spawner, ContainerError> {
+        Spawner::begin(config)?.finish()
+    }
+
+    /// Starts the threads, and does not wait for them.
+    ///
+    /// # Errors
+    /// The call that failed; no thread is left then.
+    pub fn begin(config: Config) -> Result<Starting, ContainerError> {
         let failed = ContainerError::spawner;
-        let count = WORKERS_PER_CPU * std::thread::available_parallelism().map_or(2, usize::from);
+        let cpus = || std::thread::available_parallelism().map_or(2, usize::from);
+        let count = if config.brief {
+            1
+        } else {
+            WORKERS_PER_CPU * cpus()
+        };
         let pairs: Result<Vec<_>, Errno> = (0..count).map(|_| Channel::pair()).collect();
         let (ours, theirs): (Vec<_>, Vec<_>) =
             pairs.map_err(failed("make channels"))?.into_iter().unzip();
         let jobs: Vec<_> = (0..count).map(|_| Arc::new(Mutex::new(None))).collect();
         let (clear, remains) = sync_channel(BACKLOG);
         let (ready, answer) = sync_channel(1);
-        // Both tables hold these numbers for a moment: the thread's copies are its own, ours are closed below.
+        // Both tables hold these numbers for a moment: the thread's copies are its own, ours are closed at the end.
         let ends = theirs.iter().map(Channel::twin).collect();
         let their_jobs = jobs.clone();
+        let brief = config.brief;
         std::thread::Builder::new()
             .name("fastbox-spawner".into())
             .spawn(move || worker::first(config, ends, their_jobs, remains, ready))
             .map_err(|_| failed("start a thread")(Errno::EAGAIN))?;
-        let shared = answer
-            .recv()
-            .map_err(|_| failed("start the spawner")(Errno::ECHILD))??;
-        drop(theirs);
-        let idle = ours
+        let workers = ours
             .into_iter()
             .zip(jobs)
             .map(|(channel, job)| Worker { channel, job })
             .collect();
-        Ok(Spawner {
-            idle: Mutex::new(idle),
-            freed: Condvar::new(),
-            shared,
+        Ok(Starting {
+            workers,
+            theirs,
             clear,
+            answer,
+            brief,
         })
     }
 
@@ -359,6 +388,9 @@ impl Spawner {
 
     /// Clears away what a container that has ended left. Waits only when many are still to be cleared.
     pub fn clear(&self, remains: Remains) {
+        if self.brief {
+            return;
+        }
         *lock(&self.shared.pending) += 1;
         // The janitor lives as long as the process.
         let _ = self.clear.send(janitor::Work::Clear(remains));
@@ -378,6 +410,9 @@ impl Spawner {
 
     /// Drops what is kept for a plan, and removes its directory beside the uppers.
     pub fn forget(&self, plan: u64, directory: &OsStr) {
+        if self.brief {
+            return;
+        }
         *lock(&self.shared.pending) += 1;
         let _ = self
             .clear
@@ -419,6 +454,28 @@ impl Spawner {
         lock(&self.idle).push(worker);
         self.freed.notify_one();
         Ok((job, answer?.map(|(_, fds)| fds).unwrap_or_default()))
+    }
+}
+
+impl Starting {
+    /// Waits until they are ready.
+    ///
+    /// # Errors
+    /// The call that failed; no thread is left then.
+    pub fn finish(self) -> Result<Spawner, ContainerError> {
+        let failed = ContainerError::spawner;
+        let shared = self
+            .answer
+            .recv()
+            .map_err(|_| failed("start the spawner")(Errno::ECHILD))??;
+        drop(self.theirs);
+        Ok(Spawner {
+            idle: Mutex::new(self.workers),
+            freed: Condvar::new(),
+            shared,
+            clear: self.clear,
+            brief: self.brief,
+        })
     }
 }
 

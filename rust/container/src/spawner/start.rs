@@ -151,7 +151,11 @@ impl Start<'_> {
                 ));
             }
             Userns::Late | Userns::Early => {
-                Some(Arc::new(namespaces::user(inside, self.stack, self.base)?))
+                let ahead = lock(&inside.ahead).take_if(|(base, _)| *base == self.base);
+                Some(Arc::new(match ahead {
+                    Some((_, userns)) => userns,
+                    None => namespaces::user(inside, self.stack, self.base)?,
+                }))
             }
         };
         let mut range = Range {

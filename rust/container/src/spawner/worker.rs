@@ -4,7 +4,7 @@ use super::start::Start;
 use super::{
     Config, Inside, Job, Remains, Shared, Stream, janitor, lean, lock, namespaces, network, owned,
 };
-use crate::cgroup::OwnerGroup;
+use crate::cgroup::{Bases, Kind};
 use crate::error::ContainerError;
 use fastbox_sys::channel::{self, Channel};
 use fastbox_sys::launch::Stack;
@@ -14,7 +14,7 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::sys::stat::Mode;
 use std::collections::HashMap;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 
@@ -39,11 +39,14 @@ pub(super) fn first(
             return;
         }
     };
-    let janitors = Arc::clone(&shared);
-    let mut started = std::thread::Builder::new()
-        .name("fastbox-janitor".into())
-        .spawn(move || janitor::work(&janitors, &remains))
-        .is_ok();
+    let mut started = true;
+    if !config.brief {
+        let janitors = Arc::clone(&shared);
+        started = std::thread::Builder::new()
+            .name("fastbox-janitor".into())
+            .spawn(move || janitor::work(&janitors, &remains))
+            .is_ok();
+    }
     let makers = Arc::clone(&shared);
     started &= std::thread::Builder::new()
         .name("fastbox-network".into())
@@ -87,7 +90,7 @@ fn settle_in(
     let features = config.features;
     let directory = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let proc = nix::fcntl::open("/proc", directory, Mode::empty()).map_err(failed("open /proc"))?;
-    let user = !nix::unistd::geteuid().is_root();
+    let user = is_user();
     let dev = if user {
         nix::fcntl::open("/dev", directory, Mode::empty()).map_err(failed("open /dev"))?
     } else {
@@ -100,7 +103,11 @@ fn settle_in(
         Mode::empty(),
     )
     .map_err(failed("open /dev/null"))?;
-    let inside = Inside {
+    let bases = match config.driver.kind() {
+        Kind::None => None,
+        _ => Some(Bases::open(&config.driver)?),
+    };
+    let mut inside = Inside {
         null,
         dev,
         proc,
@@ -112,10 +119,7 @@ fn settle_in(
             mount::clone_path(&config.uppers, false)
         }
         .map_err(failed("open the directory for uppers"))?,
-        group: match config.driver.kind() {
-            crate::cgroup::Kind::None => None,
-            _ => Some(Arc::new(OwnerGroup::create(&config.driver, &config.owner)?)),
-        },
+        group: None,
         groups_below: Mutex::new(HashMap::new()),
         features,
         dumpable: nix::sys::prctl::get_dumpable().unwrap_or(false),
@@ -123,12 +127,27 @@ fn settle_in(
         kept: Mutex::new(HashMap::new()),
         held: Mutex::new(HashMap::new()),
         owned: OnceLock::new(),
+        ahead: Mutex::new(None),
     };
+    let groups = || bases.map(|bases| bases.create(&config.owner)).transpose();
     if user {
+        inside.group = groups()?.map(Arc::new);
         // A mount namespace of its own takes rights that the user does not have.
         let _ = inside.owned.set(owned::make(&inside)?);
     } else {
         lean::enter(features, &inside.dev, &inside.uppers)?;
+        let made = std::thread::scope(|scope| {
+            let leaving = std::thread::Builder::new().spawn_scoped(scope, lean::leave_old);
+            let made = groups().map(|group| (group, first_range(config, &inside)));
+            match leaving {
+                Ok(leaving) => leaving.join().unwrap_or(Ok(()))?,
+                Err(_) => lean::leave_old()?,
+            }
+            Ok::<_, ContainerError>(made?)
+        });
+        let (group, ahead) = made?;
+        inside.group = group.map(Arc::new);
+        inside.ahead = Mutex::new(ahead);
     }
     Ok(Shared {
         ranges: Mutex::new(HashMap::new()),
@@ -138,6 +157,18 @@ fn settle_in(
         networks: network::Maker::new(networks),
         inside,
     })
+}
+
+/// The user namespace that is wanted ahead. Where it cannot be had, the start will say so.
+fn first_range(config: &Config, inside: &Inside) -> Option<(u32, OwnedFd)> {
+    let base = config.first_range?;
+    let made = namespaces::user(inside, &mut Stack::new(), base);
+    made.ok().map(|userns| (base, userns))
+}
+
+/// Whether this is an ordinary user, who can have no mount namespace but with a user namespace.
+fn is_user() -> bool {
+    !nix::unistd::geteuid().is_root()
 }
 
 fn work(shared: &Arc<Shared>, channel: &Channel, job: &JobCell) {

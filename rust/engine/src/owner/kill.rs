@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use fastbox_sys::journal::{Entry, FILE_SIZE, read_entries, read_header};
+use fastbox_sys::journal::{Entry, HEADER_SIZE, SLOT_SIZE, SLOTS, read_header, read_slots};
 use fastbox_sys::pidfd;
 use nix::errno::Errno;
 use nix::poll::PollTimeout;
@@ -19,6 +19,8 @@ use super::identity::{Identity, TICKS_PER_SECOND, start_of};
 /// the smallest usual pid_max, 10 s allow that only above 3,000 new processes a second, while the container's
 /// own process must also have died. What the bound leaves out, the cgroups still get.
 const LONGEST_CLONE_NS: u64 = 10_000_000_000;
+/// Bytes of slots that are read at once.
+const AT_ONCE: u64 = 64 * SLOT_SIZE as u64;
 /// How long to wait for the killed to end.
 const END_WITHIN: Duration = Duration::from_secs(5);
 
@@ -42,14 +44,26 @@ pub(super) fn kill_recorded(dir: &Path, here: &Identity) -> bool {
 }
 
 fn recorded(dir: &Path, here: &Identity) -> Vec<Entry> {
-    let mut bytes = Vec::new();
     // What cannot be read cannot be judged.
-    let _ = File::open(dir.join(super::register::TABLE))
-        .and_then(|file| file.take(FILE_SIZE as u64).read_to_end(&mut bytes));
-    match read_header(&bytes) {
-        Some(header) if header.boot == here.boot.as_bytes() => read_entries(&bytes).collect(),
-        _ => vec![],
-    }
+    let read = || {
+        let mut file = File::open(dir.join(super::register::TABLE)).ok()?;
+        // Most of it was never written: not kept in memory as a whole.
+        let mut header = [0; HEADER_SIZE];
+        file.read_exact(&mut header).ok()?;
+        let header = read_header(&header)?;
+        (header.boot == here.boot.as_bytes()).then_some(())?;
+        let mut rest = file.take((SLOTS * SLOT_SIZE) as u64);
+        let (mut slots, mut found) = (Vec::new(), Vec::new());
+        loop {
+            slots.clear();
+            let read = (&mut rest).take(AT_ONCE).read_to_end(&mut slots);
+            found.extend(read_slots(&slots));
+            if !matches!(read, Ok(1..)) {
+                return Some(found);
+            }
+        }
+    };
+    read().unwrap_or_default()
 }
 
 /// The process of an entry if it runs and is still the one that was recorded: opened first, checked after.

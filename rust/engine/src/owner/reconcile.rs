@@ -10,6 +10,7 @@ use super::error::StateError;
 use super::identity::{Identity, Life};
 use super::register::tag;
 use super::remove::{open_for_lock, remove_tree};
+use crate::logging::event;
 use crate::paths::Paths;
 
 /// What reconciling did.
@@ -22,6 +23,16 @@ pub struct Reconciled {
 }
 
 impl Reconciled {
+    /// Tells of it as events.
+    pub fn tell(&self) {
+        for owner in &self.cleaned {
+            event!(Info, "cleared what the ended process {owner} had left");
+        }
+        for error in &self.errors {
+            event!(Warn, "not all of ended processes could be cleared: {error}");
+        }
+    }
+
     fn note(&mut self, owner: &str, result: Result<(), StateError>) {
         match result {
             Ok(()) => self.cleaned.push(owner.to_owned()),

@@ -138,7 +138,8 @@ impl Owner {
         }
     }
 
-    /// Makes a fork of this process the watchdog: for a small program whose only thread this is. Returns at once.
+    /// Makes a fork of this process the watchdog, which also clears after dead owners: for a small program whose only
+    /// thread this is. Returns at once.
     ///
     /// # Errors
     /// `EBUSY` where there are other threads; those of fork(2).
@@ -147,7 +148,7 @@ impl Owner {
         let id = self.id.clone();
         fastbox_sys::daemon::fork_off(c"fastbox-monitor", move || {
             // Nobody reads what it says; where it fails, the next command cleans up in its place.
-            let _ = super::watch::watch(&paths, &id);
+            let _ = super::watch::watch_and_clear(&paths, &id);
         })
         .map_err(|errno| StateError::errno("start a watchdog for", &self.dir, errno))
     }

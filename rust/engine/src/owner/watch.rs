@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use fastbox_container::cgroup::Driver;
 use fastbox_image::Store;
+use fastbox_sys::pidfd;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
@@ -15,12 +16,32 @@ use nix::sys::signal::SigSet;
 use super::clean::{Meeting, Outcome, clean, has_traces, open_process, sweep};
 use super::directory::PID;
 use super::error::StateError;
+use super::reconcile::reconcile;
 use crate::paths::Paths;
 
 /// How long to go on trying to remove what resists, such as a process that waits for a dead disk.
 const CLEAN_FOR: Duration = Duration::from_secs(600);
 /// Milliseconds between looks for the owner's directory where there is no inotify instance left to be told by.
 const LOOK_EVERY: u16 = 10_000;
+/// Milliseconds in which most runs are over.
+const LATER: u8 = 100;
+
+/// [`watch`] for an owner that left it to its watchdog to clear after dead owners.
+pub(super) fn watch_and_clear(paths: &Paths, owner: &str) -> Result<(), StateError> {
+    let lives = match open_process(paths, owner)? {
+        // Not in the way of what the owner was started for.
+        Some(process) => !pidfd::wait_end(&process, PollTimeout::from(LATER)).unwrap_or(true),
+        None => false,
+    };
+    if lives {
+        reconcile(paths, &Driver::probe());
+    }
+    watch(paths, owner)?;
+    if !lives {
+        reconcile(paths, &Driver::probe());
+    }
+    Ok(())
+}
 
 /// Returns when nothing of the owner `owner` of `paths` is left, or it never will be there, and the files of all images
 /// are on the disk, as far as that can be.

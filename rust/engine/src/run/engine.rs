@@ -1,6 +1,7 @@
 //! One engine per process.
 
 use super::ids::Ids;
+use super::late::Late;
 use super::{EngineError, programs};
 use crate::logging::event;
 use crate::owner::{Owner, reconcile};
@@ -8,6 +9,7 @@ use crate::paths::Paths;
 use crate::settings;
 use fastbox_container::cgroup::Driver;
 use fastbox_container::features::Features;
+use fastbox_container::security::seccomp::keep_filters_in;
 use fastbox_container::spawner::{Config, Spawner};
 use fastbox_image::Store;
 use fastbox_sys::per_process::PerProcess;
@@ -21,7 +23,8 @@ pub struct Engine {
     pub(super) store: Store,
     pub(super) driver: Driver,
     pub(super) owner: Arc<Owner>,
-    pub(super) spawner: Spawner,
+    pub(super) spawner: Late,
+    features: Features,
     pub(super) ids: Ids,
     pub(super) plans: super::cache::Plans,
     disk_uppers: OnceLock<Option<Errno>>,
@@ -46,7 +49,8 @@ impl Engine {
     /// As [`engine`].
     pub fn at(paths: Paths) -> Result<Arc<Engine>, EngineError> {
         let without = std::env::var("FASTBOX_WITHOUT").unwrap_or_default();
-        Engine::with(paths, Features::probe().without(&without))
+        let features = Features::kept_in(&paths.run().join("features"));
+        Engine::with(paths, features.without(&without))
     }
 
     /// The same on a kernel of these features, or, for tests and where new calls of the kernel fail, on one that
@@ -55,27 +59,31 @@ impl Engine {
     /// # Errors
     /// As [`engine`].
     pub fn with(paths: Paths, features: Features) -> Result<Arc<Engine>, EngineError> {
+        keep_filters_in(paths.run().join("seccomp"));
         let driver = Driver::probe();
         let store = Store::open(paths.root())?;
-        // What dead processes left is cleared before more is added.
-        let reconciled = reconcile(&paths, &driver);
-        for owner in &reconciled.cleaned {
-            event!(Info, "cleared what the ended process {owner} had left");
-        }
-        for error in &reconciled.errors {
-            event!(Warn, "not all of ended processes could be cleared: {error}");
+        let brief = programs::brief();
+        if !brief {
+            // What dead processes left is cleared before more is added; of a brief one, by its watchdog.
+            reconcile(&paths, &driver).tell();
         }
         let owner = Arc::new(Owner::register(&paths)?);
         programs::start_watchdog(&owner)?;
         let stub = programs::stub()?;
+        let ids = Ids::new(paths.run());
         let config = Config {
-            driver: Driver::probe(),
+            driver: driver.clone(),
             owner: owner.id().to_owned(),
             uppers: owner.uppers()?.to_owned(),
             stub,
             features,
+            brief,
+            first_range: brief.then(|| ids.first()).transpose()?,
         };
-        let spawner = Spawner::start(config)?;
+        let spawner = Late::new(Spawner::begin(config)?);
+        if !brief {
+            spawner.ready()?;
+        }
         event!(
             Debug,
             "owner {} has the store {} and the run directory {}",
@@ -88,7 +96,8 @@ impl Engine {
         }
         Ok(Arc::new(Engine {
             pid: std::process::id(),
-            ids: Ids::new(paths.run()),
+            ids,
+            features,
             plans: super::cache::Plans::default(),
             paths,
             store,
@@ -112,7 +121,7 @@ impl Engine {
 
     /// What it uses of the kernel.
     pub fn features(&self) -> Features {
-        self.spawner.features()
+        self.features
     }
 
     /// The image store.

@@ -81,6 +81,13 @@ impl Ids {
         })
     }
 
+    /// What [`Ids::take`] will give next, where nothing is given back before.
+    pub(super) fn first(&self) -> Result<u32, EngineError> {
+        let base = self.take()?;
+        lock(&self.state).free.push(base);
+        Ok(base)
+    }
+
     /// Ranges that no container has any more.
     pub(super) fn give_back(&self, ranges: impl IntoIterator<Item = u32>) {
         let mut state = lock(&self.state);

@@ -13,6 +13,7 @@ mod id_file;
 mod ids;
 mod images;
 mod joined;
+mod late;
 pub mod many;
 mod masks;
 mod may;

@@ -11,6 +11,7 @@ use fastbox_container::cgroup::Parent;
 use fastbox_container::plan::{Choices, Plan, Storage, Userns};
 use fastbox_image::{Image, Platform};
 use fastbox_sys::terminal;
+use nix::unistd::Uid;
 use oci_spec::runtime::{Capability, Mount, Spec};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -178,11 +179,12 @@ impl Engine {
             skeleton.entries(&host.skeleton)?;
         }
         skeleton.etc(spec, options, host_image.is_some())?;
-        if self.spawner.owned().is_some() {
+        if !Uid::effective().is_root() {
             user::bind_devices(spec, options)?;
         }
         skeleton.mount_points(spec)?;
         skeleton.masks(spec)?;
+        self.spawner.ready()?;
         let mut layers = of_image.to_vec();
         if layers.is_empty() {
             layers.push(skeleton.base());

@@ -20,8 +20,8 @@ pub fn set_programs(directory: PathBuf) {
     let _ = PROGRAMS.set(Programs::In(asked_for().unwrap_or(directory)));
 }
 
-/// The same for a small program that has no other thread when it first asks for its engine: it brings the stub, and
-/// the watchdog is a fork of it, so that it needs no file. `FASTBOX_PROGRAMS` goes before it.
+/// The same for a small program that has no other thread when it first asks for its engine, and ends when its one
+/// container does: it brings the stub, and the watchdog is a fork of it, so that it needs no file. `FASTBOX_PROGRAMS` goes before it.
 pub fn bring_stub(stub: &'static [u8]) {
     let programs = asked_for().map_or(Programs::Within(stub), Programs::In);
     let _ = PROGRAMS.set(programs);
@@ -48,6 +48,11 @@ pub(super) fn start_watchdog(owner: &Owner) -> Result<(), StateError> {
         Programs::In(_) => owner.start_watchdog(&monitor()),
         Programs::Within(_) => owner.fork_watchdog(),
     }
+}
+
+/// Whether this process ends when its one container does.
+pub(super) fn brief() -> bool {
+    matches!(programs(), Programs::Within(_))
 }
 
 /// The stub's bytes.

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use oci_spec::runtime::LinuxSeccomp;
 
-use super::{Arch, Filter, SeccompError, compile};
+use super::{Arch, Filter, SeccompError, compile, kept};
 
 /// So many profiles are kept; a process that makes up more of them starts again.
 const KEPT: usize = 64;
@@ -29,7 +29,15 @@ pub fn compile_cached(spec: &LinuxSeccomp, arch: Arch) -> Result<Arc<Filter>, Se
     if let Some(filter) = filters.get(&key) {
         return Ok(Arc::clone(filter));
     }
-    let filter = Arc::new(compile(spec, arch)?);
+    let filter = match kept::find(arch, &key.1) {
+        Some(filter) => filter,
+        None => {
+            let filter = compile(spec, arch)?;
+            kept::keep(arch, &key.1, &filter);
+            filter
+        }
+    };
+    let filter = Arc::new(filter);
     if filters.len() >= KEPT {
         filters.clear();
     }

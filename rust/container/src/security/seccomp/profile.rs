@@ -90,16 +90,23 @@ impl Profile {
     /// [`SeccompError::Parse`] and [`SeccompError::Field`], which name the field. A document
     /// without a default action is one: Docker takes an empty one for "no filter" without a word.
     pub fn parse(json: &str) -> Result<Profile, SeccompError> {
-        let mut reader = serde_json::Deserializer::from_str(json);
-        let parsed: Result<Document, _> = serde_path_to_error::deserialize(&mut reader);
-        let document = parsed.map_err(|error| SeccompError::Parse {
-            path: error.path().to_string(),
-            source: error.into_inner(),
-        })?;
-        reader.end().map_err(|source| SeccompError::Parse {
-            path: ".".to_owned(),
-            source,
-        })?;
+        let document: Document = match serde_json::from_str(json) {
+            Ok(document) => document,
+            // Once more, for the place of the mistake: to keep it on record takes longer than the rest.
+            Err(_) => {
+                let mut reader = serde_json::Deserializer::from_str(json);
+                let parsed: Result<Document, _> = serde_path_to_error::deserialize(&mut reader);
+                let document = parsed.map_err(|error| SeccompError::Parse {
+                    path: error.path().to_string(),
+                    source: error.into_inner(),
+                })?;
+                reader.end().map_err(|source| SeccompError::Parse {
+                    path: ".".to_owned(),
+                    source,
+                })?;
+                document
+            }
+        };
         document.check()?;
         Ok(Profile { document })
     }

@@ -38,6 +38,8 @@ __all__ = [
 PACKAGE = Path("python/fastbox/bin")
 SCRIPTS = Path("python/fastbox.data/scripts")
 PROGRAMS = {"fastbox-stub": PACKAGE, "fastbox-monitor": PACKAGE, "fastbox-launcher": SCRIPTS}
+# For the stub alone: its source then does without the standard library.
+RUSTC_FLAGS = {"fastbox-stub": ["-C", "panic=abort"]}
 SOURCES: tuple[str, ...] = ("Cargo.toml", "Cargo.lock", "pyproject.toml", "README.md", "LICENSE")
 SOURCES += ("rust", "python", "scripts/build_backend")
 
@@ -47,14 +49,17 @@ def _build_programs() -> None:
     for tool, source in (("cargo", "rustup"), ("musl-gcc", "the Debian package musl-tools")):
         if shutil.which(tool) is None:
             raise SystemExit(f"building fastbox needs {tool}: install it with {source}")
-    command = ["cargo", "build", "--release", "--locked", "--message-format"]
+    command = ["cargo", "rustc", "--release", "--locked", "--message-format"]
     command += ["json-render-diagnostics", "--target", f"{platform.machine()}-unknown-linux-musl"]
     environment = {**os.environ, "FASTBOX_STUB": str((PACKAGE / "fastbox-stub").absolute())}
     for package, folder in PROGRAMS.items():
         folder.mkdir(parents=True, exist_ok=True)
         # One call each: in a common one, the features one program asks for would end up in all.
         made = subprocess.run(
-            [*command, "--package", package], check=True, stdout=subprocess.PIPE, env=environment
+            [*command, "--package", package, "--", *RUSTC_FLAGS.get(package, [])],
+            check=True,
+            stdout=subprocess.PIPE,
+            env=environment,
         )
         for message in map(json.loads, made.stdout.splitlines()):
             if program := message.get("executable"):

@@ -8,6 +8,9 @@
 //! `fastbox-stub wait FD` waits until it is told over the socket FD what to execute (`fastbox_sys::order`);
 //! `fastbox-stub wait-init FD` is the init of it then.
 #![no_main]
+// As it ships: the standard library's words for a panic, which cannot be, would be nine tenths of it, and it is copied
+// into memory for each calling process. A build of the whole workspace unwinds, for which std is needed.
+#![cfg_attr(panic = "abort", no_std)]
 // Where this runs nothing is linked to it at run time, so the compiler must not call memset, strlen and their like.
 #![no_builtins]
 #![allow(unsafe_code)]
@@ -99,3 +102,14 @@ pub(crate) fn exit(status: u64) -> ! {
 extern "C" fn main() -> i32 {
     exit(NOTHING)
 }
+
+#[cfg(panic = "abort")]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    exit(NOTHING)
+}
+
+/// Never called: core, which was built to unwind, asks for it.
+#[cfg(panic = "abort")]
+#[unsafe(no_mangle)]
+extern "C" fn rust_eh_personality() {}

@@ -27,6 +27,11 @@ impl Channel {
         Ok((Channel(a), Channel(b)))
     }
 
+    /// This end's fd.
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
     /// The number of this end's fd.
     pub fn number(&self) -> RawFd {
         self.0.as_raw_fd()

@@ -1,6 +1,6 @@
 //! Leaving the caller: a process of its own session that holds nothing of whoever started it.
 use std::ffi::CStr;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::panic::AssertUnwindSafe;
 
 use nix::errno::Errno;
@@ -8,6 +8,9 @@ use nix::fcntl::OFlag;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::sys::stat::Mode;
 use nix::unistd::{ForkResult, chdir, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
+
+/// The first descriptor that is no standard stream.
+const FIRST: RawFd = 3;
 
 /// Forks. The parent gets true, and should exit at once; the child gets false, and is the leader of a new
 /// session, not a child of whoever started the parent once that is gone, with `/` as working directory,
@@ -28,12 +31,12 @@ pub fn detach() -> Result<bool, Errno> {
 }
 
 /// Does `work` in a fork of this process, which goes on at once: the leader of a session of its own, called `name`,
-/// with every signal blocked, `/` as working directory, /dev/null as standard streams and no other descriptor. It ends
-/// with the work, and runs nothing that the process has put off until its end.
+/// with every signal blocked, `/` as working directory, /dev/null as standard streams and no other descriptor than a
+/// copy of `kept`. It ends with the work, and runs nothing that the process has put off until its end.
 ///
 /// # Errors
 /// `EBUSY` if the process has other threads, which a fork would lose; those of fork(2).
-pub fn fork_off(name: &CStr, work: impl FnOnce()) -> Result<(), Errno> {
+pub fn fork_off(name: &CStr, kept: BorrowedFd<'_>, work: impl FnOnce()) -> Result<(), Errno> {
     alone()?;
     // What a terminal sends to its foreground is not for the child, from its first moment on.
     let mut before = SigSet::empty();
@@ -48,7 +51,9 @@ pub fn fork_off(name: &CStr, work: impl FnOnce()) -> Result<(), Errno> {
         // Not beyond this frame, whatever happens: all that is above it is the parent's.
         let done = std::panic::catch_unwind(AssertUnwindSafe(|| {
             let _ = nix::sys::prctl::set_name(name);
-            if leave().and_then(|()| silence()).is_ok() {
+            // The lowest numbers are the streams', which are replaced after.
+            let kept = dup2_raw(kept, FIRST);
+            if kept.is_ok() && leave_from(FIRST + 1).and_then(|()| silence()).is_ok() {
                 work();
             }
         }));
@@ -57,6 +62,12 @@ pub fn fork_off(name: &CStr, work: impl FnOnce()) -> Result<(), Errno> {
     }
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&before), None)?;
     forked.map(drop)
+}
+
+/// A copy of a descriptor under this number, whoever had it; left open for good.
+fn dup2_raw(fd: BorrowedFd<'_>, number: RawFd) -> Result<(), Errno> {
+    // SAFETY: called in a fork only, whose copies of descriptors nobody drops.
+    Errno::result(unsafe { libc::dup2(fd.as_raw_fd(), number) }).map(drop)
 }
 
 /// That this thread is the process's only one: each is a directory in /proc/self/task (proc(5)).
@@ -83,10 +94,14 @@ fn silence() -> Result<(), Errno> {
 /// # Errors
 /// Those of setsid(2) and chdir(2).
 pub fn leave() -> Result<(), Errno> {
+    leave_from(FIRST)
+}
+
+fn leave_from(first: RawFd) -> Result<(), Errno> {
     setsid()?;
     chdir("/")?;
-    // SAFETY: descriptors from 3 on were all inherited or are a parent's, whose owners this process never drops, as
+    // SAFETY: descriptors from there on were all inherited or are a parent's, whose owners this process never drops, as
     // the function's contract says.
-    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) })?;
+    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) })?;
     Ok(())
 }

@@ -52,9 +52,10 @@ pub struct Config {
     pub stub: Cow<'static, [u8]>,
     /// What the kernel can do.
     pub features: Features,
-    /// The process ends when its one container does: its owner's watchdog clears away what is left, and there is one
-    /// thread that starts.
-    pub brief: bool,
+    /// Given where the process ends when its one container does: there is one thread that starts, and nothing is
+    /// cleared away here. What is sent over it lives on for a while in the process that will do so, its owner's
+    /// watchdog: to let go of mounts takes grace periods of RCU, for which the end of a process would wait.
+    pub heir: Option<Channel>,
     /// A range of ids, by its first, whose user namespace is made at once: the first container's.
     pub first_range: Option<u32>,
 }
@@ -202,6 +203,8 @@ struct Inside {
     held: Mutex<HashMap<String, Vec<OwnedFd>>>,
     /// An ordinary user's.
     owned: OnceLock<owned::Owned>,
+    /// Where to leave what is not to be closed by the process's end.
+    heir: Option<Channel>,
     /// A user namespace made ahead, and the first id of its range.
     ahead: Mutex<Option<(u32, OwnedFd)>>,
 }
@@ -232,21 +235,18 @@ impl Spawner {
     pub fn begin(config: Config) -> Result<Starting, ContainerError> {
         let failed = ContainerError::spawner;
         let cpus = || std::thread::available_parallelism().map_or(2, usize::from);
-        let count = if config.brief {
-            1
-        } else {
-            WORKERS_PER_CPU * cpus()
-        };
+        let brief = config.heir.is_some();
+        let count = if brief { 1 } else { WORKERS_PER_CPU * cpus() };
         let pairs: Result<Vec<_>, Errno> = (0..count).map(|_| Channel::pair()).collect();
-        let (ours, theirs): (Vec<_>, Vec<_>) =
+        let (ours, mut theirs): (Vec<_>, Vec<_>) =
             pairs.map_err(failed("make channels"))?.into_iter().unzip();
         let jobs: Vec<_> = (0..count).map(|_| Arc::new(Mutex::new(None))).collect();
         let (clear, remains) = sync_channel(BACKLOG);
         let (ready, answer) = sync_channel(1);
         // Both tables hold these numbers for a moment: the thread's copies are its own, ours are closed at the end.
         let ends = theirs.iter().map(Channel::twin).collect();
+        theirs.extend(config.heir.as_ref().map(Channel::twin));
         let their_jobs = jobs.clone();
-        let brief = config.brief;
         std::thread::Builder::new()
             .name("fastbox-spawner".into())
             .spawn(move || worker::first(config, ends, their_jobs, remains, ready))
@@ -480,6 +480,13 @@ impl Starting {
 }
 
 impl Inside {
+    /// Leaves fds to the heir, if there is one. That they cannot be left costs time, nothing else.
+    fn leave(&self, fds: &[BorrowedFd<'_>]) {
+        if let Some(heir) = &self.heir {
+            let _ = heir.send(0, fds);
+        }
+    }
+
     /// The groups that a plan's containers have theirs in; made with its first container.
     fn group_of(&self, plan: &Plan) -> Result<Option<Arc<OwnerGroup>>, CgroupError> {
         let (Some(top), false) = (&self.group, plan.cgroup_parent.is_top()) else {

@@ -275,6 +275,7 @@ impl Start<'_> {
         {
             self.timings.push(timing);
         }
+        inside.leave(&range.layers.iter().map(AsFd::as_fd).collect::<Vec<_>>());
         // The range outlives the container, and also a start that failed.
         if plan.userns.own_range() {
             lock(&inside.kept).insert((plan.id, self.base), range);
@@ -284,6 +285,7 @@ impl Start<'_> {
 
     /// Leaves an fd to the janitor: to unmount takes a grace period of RCU (namespace_unlock in the kernel).
     fn hold(&self, id: &str, fd: OwnedFd) {
+        self.shared.inside.leave(&[fd.as_fd()]);
         let mut held = lock(&self.shared.inside.held);
         held.entry(id.to_owned()).or_default().push(fd);
     }

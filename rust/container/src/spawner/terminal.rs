@@ -5,7 +5,7 @@ use crate::slots;
 use fastbox_sys::channel::Channel;
 use fastbox_sys::launch::Launch;
 use nix::errno::Errno;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 /// The way it comes.
 pub(super) struct Terminal {

@@ -22,7 +22,7 @@ type JobCell = Arc<Mutex<Option<Job>>>;
 
 /// Body of the first thread: makes the world the others live in, starts them, and becomes one of them.
 pub(super) fn first(
-    config: Config,
+    mut config: Config,
     ends: Vec<Channel>,
     jobs: Vec<JobCell>,
     remains: Receiver<janitor::Work>,
@@ -30,17 +30,18 @@ pub(super) fn first(
 ) {
     // A rendezvous: a request that finds the thread busy is not queued behind others.
     let (networks, wanted) = sync_channel(0);
-    let shared = match settle_in(&config, &ends, networks) {
+    let brief = config.heir.is_some();
+    let shared = match settle_in(&mut config, &ends, networks) {
         Ok(shared) => Arc::new(shared),
         Err(error) => {
             // The ends were never this thread's own if the tables did not part: leave them to the process.
-            std::mem::forget(ends);
+            std::mem::forget((ends, config.heir.take()));
             let _ = ready.send(Err(error));
             return;
         }
     };
     let mut started = true;
-    if !config.brief {
+    if !brief {
         let janitors = Arc::clone(&shared);
         started = std::thread::Builder::new()
             .name("fastbox-janitor".into())
@@ -78,14 +79,14 @@ pub(super) fn first(
 
 /// Opens what will be needed of the host, then leaves it.
 fn settle_in(
-    config: &Config,
+    config: &mut Config,
     ends: &[Channel],
     networks: SyncSender<network::Wanted>,
 ) -> Result<Shared, ContainerError> {
     let failed = ContainerError::spawner;
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), None)
         .map_err(failed("block signals"))?;
-    channel::own_file_table(&ends.iter().collect::<Vec<_>>())
+    channel::own_file_table(&ends.iter().chain(&config.heir).collect::<Vec<_>>())
         .map_err(failed("part the file table"))?;
     let features = config.features;
     let directory = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
@@ -127,6 +128,7 @@ fn settle_in(
         kept: Mutex::new(HashMap::new()),
         held: Mutex::new(HashMap::new()),
         owned: OnceLock::new(),
+        heir: config.heir.take(),
         ahead: Mutex::new(None),
     };
     let groups = || bases.map(|bases| bases.create(&config.owner)).transpose();
@@ -148,6 +150,14 @@ fn settle_in(
         let (group, ahead) = made?;
         inside.group = group.map(Arc::new);
         inside.ahead = Mutex::new(ahead);
+        let namespace = openat(
+            &inside.proc,
+            "thread-self/ns/mnt",
+            OFlag::O_CLOEXEC,
+            Mode::empty(),
+        );
+        inside.leave(&[inside.dev.as_fd(), inside.uppers.as_fd()]);
+        inside.leave(&namespace.iter().map(AsFd::as_fd).collect::<Vec<_>>());
     }
     Ok(Shared {
         ranges: Mutex::new(HashMap::new()),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use fastbox_sys::channel::Channel;
 use fastbox_sys::journal::{ClaimError, Header, ID_SIZE, Slot, Table};
 use nix::errno::Errno;
 
@@ -139,18 +140,21 @@ impl Owner {
     }
 
     /// Makes a fork of this process the watchdog, which also clears after dead owners: for a small program whose only
-    /// thread this is. Returns at once.
+    /// thread this is. Returns at once. What is sent over the channel it gives lives as long as the watchdog does.
     ///
     /// # Errors
     /// `EBUSY` where there are other threads; those of fork(2).
-    pub fn fork_watchdog(&self) -> Result<(), StateError> {
+    pub fn fork_watchdog(&self) -> Result<Channel, StateError> {
+        let failed = |errno| StateError::errno("start a watchdog for", &self.dir, errno);
+        let (ours, theirs) = Channel::pair().map_err(failed)?;
         let paths = self.paths.clone();
         let id = self.id.clone();
-        fastbox_sys::daemon::fork_off(c"fastbox-monitor", move || {
+        fastbox_sys::daemon::fork_off(c"fastbox-monitor", theirs.as_fd(), move || {
             // Nobody reads what it says; where it fails, the next command cleans up in its place.
             let _ = super::watch::watch_and_clear(&paths, &id);
         })
-        .map_err(|errno| StateError::errno("start a watchdog for", &self.dir, errno))
+        .map_err(failed)?;
+        Ok(ours)
     }
 
     /// Ends the registration, once no container is left: removes the directories. The watchdog sees it and ends.

@@ -68,7 +68,7 @@ impl Engine {
             reconcile(&paths, &driver).tell();
         }
         let owner = Arc::new(Owner::register(&paths)?);
-        programs::start_watchdog(&owner)?;
+        let heir = programs::start_watchdog(&owner)?;
         let stub = programs::stub()?;
         let ids = Ids::new(paths.run());
         let config = Config {
@@ -77,7 +77,7 @@ impl Engine {
             uppers: owner.uppers()?.to_owned(),
             stub,
             features,
-            brief,
+            heir,
             first_range: brief.then(|| ids.first()).transpose()?,
         };
         let spawner = Late::new(Spawner::begin(config)?);

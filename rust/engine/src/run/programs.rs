@@ -2,6 +2,7 @@
 
 use super::EngineError;
 use crate::owner::{Owner, StateError};
+use fastbox_sys::channel::Channel;
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -43,10 +44,11 @@ pub(super) fn monitor() -> PathBuf {
     }
 }
 
-pub(super) fn start_watchdog(owner: &Owner) -> Result<(), StateError> {
+/// Starts it; for a brief process there is a way to leave it what is to be closed later.
+pub(super) fn start_watchdog(owner: &Owner) -> Result<Option<Channel>, StateError> {
     match programs() {
-        Programs::In(_) => owner.start_watchdog(&monitor()),
-        Programs::Within(_) => owner.fork_watchdog(),
+        Programs::In(_) => owner.start_watchdog(&monitor()).map(|()| None),
+        Programs::Within(_) => owner.fork_watchdog().map(Some),
     }
 }
 

@@ -162,7 +162,7 @@ def test_killed_at_any_step_it_leaves_nothing(
     for step in dice.sample(range(50), 6):
         environment = {**os.environ, "FASTBOX_TEST_PAUSE_AT": str(step)}
         with subprocess.Popen(command, env=environment) as process:
-            until(lambda: pauses(process.pid) or process.poll() is not None)  # noqa: B023
+            until(lambda: pauses(process.pid) or process.poll() is not None)
             process.kill()
     for _ in range(20):
         with subprocess.Popen(command) as process:

@@ -77,6 +77,43 @@ class JobCall(_Run, total=False):
     files: Mapping[str, bytes | str] | None
 
 
+class _Exec(TypedDict, total=False):
+    stdin: Stream | None
+    timeout: float | str | None
+    check: bool
+    env: Mapping[str, str] | None
+    cwd: str | os.PathLike[str] | None
+    user: str | int | None
+    max_output: int | str | None
+
+
+class BytesExec(_Exec, total=False):
+    """One more program in a container, whose output is captured as bytes."""
+
+    input: ReadableBuffer | None
+    text: Literal[False]
+
+
+class TextExec(_Exec, total=False):
+    """One more program in a container, whose output is captured as text."""
+
+    input: str | None
+    text: Required[Literal[True]]
+    encoding: str | None
+    errors: str | None
+
+
+class AnyExec(_Exec, total=False):
+    """Any more program in a container."""
+
+    input: ReadableBuffer | str | None
+    stdout: Stream
+    stderr: Stream
+    text: bool
+    encoding: str | None
+    errors: str | None
+
+
 class BytesRun(BytesCall, Config, total=False):
     """The same with what describes the container."""
 

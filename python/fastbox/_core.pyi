@@ -8,6 +8,7 @@ from typing import Any, Generic, Self, TypeVar, final
 __all__ = [
     "Completed",
     "Container",
+    "Exec",
     "Image",
     "Imported",
     "Info",
@@ -167,6 +168,31 @@ class Plan:
 class Container:
     @property
     def id(self) -> str: ...
+    @property
+    def pid(self) -> int: ...
+    def take(self, stream: str) -> int | None: ...
+    def wait(
+        self, args: list[str], timeout: float | None, text: tuple[str, str] | None
+    ) -> Completed[Any] | None: ...
+    def kill(self, signal: int) -> None: ...
+    def fileno(self) -> int: ...
+    def close(self) -> None: ...
+    def exec(
+        self,
+        args: list[str],
+        asked: _Asked,
+        input: bytes | None,
+        text: tuple[str, str] | None,
+        timeout: float | str | None,
+        max_output: int | str | None,
+    ) -> Completed[Any]: ...
+    def exec_start(self, args: list[str], asked: _Asked) -> Exec: ...
+
+# One more program's stdin, stdout, stderr, environment, working directory and user.
+_Asked = tuple[int, int, int, dict[str, str], str | None, str | None]
+
+@final
+class Exec:
     @property
     def pid(self) -> int: ...
     def take(self, stream: str) -> int | None: ...

@@ -6,36 +6,37 @@ import os
 
 from fastbox import _core
 from fastbox._core import Completed, Usage, __version__
+from fastbox._program import Exec, Program
 from fastbox._streams import (
     DEVNULL,
     PIPE,
     STDOUT,
     Terminal,
     arguments,
-    closed,
     numbers,
-    opened,
     streams,
     text_of,
 )
-from fastbox.exceptions import ContainerTimeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import IO, Any, Self, Unpack, overload
+    from collections.abc import Mapping, Sequence
+    from typing import IO, Any, Unpack, overload
 
     from _typeshed import ReadableBuffer
 
     from fastbox._calls import (
         AnyCall,
+        AnyExec,
         AnyRun,
         BytesCall,
+        BytesExec,
         BytesRun,
         Command,
         Stream,
         Text,
         TextCall,
+        TextExec,
         TextRun,
     )
     from fastbox.config import Config
@@ -46,6 +47,7 @@ __all__ = [
     "STDOUT",
     "Completed",
     "Container",
+    "Exec",
     "Plan",
     "Usage",
     "__version__",
@@ -57,7 +59,7 @@ __all__ = [
 _core.set_programs(os.path.join(os.path.dirname(__file__), "bin"))  # noqa: PTH118, PTH120
 
 
-class Container:
+class Container(Program):
     """A program that runs in a container of its own.
 
     As a context manager it kills, on leaving, whatever still runs in the container, and cleans up;
@@ -65,44 +67,18 @@ class Container:
     `stdin`, `stdout`, `stderr`, else None. With the option `tty` there is one stream, `terminal`.
     """
 
-    __slots__ = ("_args", "_core", "_streams", "_terminal", "_text")
+    __slots__ = ("_terminal",)
+    _core: _core.Container
 
     def __init__(self, core: _core.Container, args: list[str], text: Text | None) -> None:
+        super().__init__(args, text)
         self._core = core
-        self._args = args
-        self._text = text
-        self._streams: dict[str, IO[Any] | None] = {}
         self._terminal: Terminal | None = None
-
-    @property
-    def args(self) -> list[str]:
-        """The command as it was given; empty for the image's own."""
-        return self._args
 
     @property
     def id(self) -> str:
         """64 hexadecimal digits."""
         return self._core.id
-
-    @property
-    def pid(self) -> int:
-        """The process id outside of the container's first process."""
-        return self._core.pid
-
-    @property
-    def stdin(self) -> IO[Any] | None:
-        """The program's input, where it was asked to be PIPE. Close it to end the input."""
-        return self._stream("stdin", "w")
-
-    @property
-    def stdout(self) -> IO[Any] | None:
-        """The program's output, where it was asked to be PIPE."""
-        return self._stream("stdout", "r")
-
-    @property
-    def stderr(self) -> IO[Any] | None:
-        """The program's error output, where it was asked to be PIPE."""
-        return self._stream("stderr", "r")
 
     @property
     def terminal(self) -> Terminal | None:
@@ -125,59 +101,100 @@ class Container:
 
         termios.tcsetwinsize(self.terminal, (rows, columns))
 
-    def _stream(self, name: str, mode: str) -> IO[Any] | None:
-        # Made at first use: what nobody looked at is collected by `wait`.
-        if name not in self._streams:
-            self._streams[name] = opened(self._core.take(name), mode, self._text)
-        return self._streams[name]
+    if TYPE_CHECKING:
 
-    def wait(self, timeout: float | None = None) -> Completed[Any]:
-        """Waits for the end of the first process, with which all others end; again gives the same.
+        @overload
+        def exec(self, command: Command, **call: Unpack[BytesExec]) -> Completed[bytes]: ...
 
-        Output that nobody took from `stdout` and `stderr` is read meanwhile, and is in the result.
+        @overload
+        def exec(self, command: Command, **call: Unpack[TextExec]) -> Completed[str]: ...
 
-        Raises ContainerTimeout after `timeout` seconds; the container goes on then.
+        @overload
+        def exec(self, command: Command, **call: Unpack[AnyExec]) -> Completed[Any]: ...
+
+    def exec(
+        self,
+        command: Command,
+        *,
+        input: ReadableBuffer | str | None = None,
+        stdin: Stream | None = None,
+        timeout: float | str | None = None,
+        check: bool = False,
+        stdout: Stream = PIPE,
+        stderr: Stream = PIPE,
+        text: bool = False,
+        encoding: str | None = None,
+        errors: str | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        user: str | int | None = None,
+        max_output: int | str | None = None,
+    ) -> Completed[Any]:
+        """Runs one more program in the running container, and waits for its end. See `Plan.run`.
+
+        It has the limits and rights of the container, which counts it and ends it. `env` is added
+        to the container's; `cwd`, an absolute path there, and `user`, "name:group" or numbers by
+        the container's own /etc/passwd, stand for the container's. `timeout` (seconds, or "1m30s")
+        and `max_output` kill the program and what is still in its process group, not the container.
+
+        Of `Completed.usage` it has `oom_killed` and `wall_ns`; the rest is the container's.
+
+        Raises ContainerNotFound if the container has ended; ContainerTimeout; SpawnError for a
+        program that is not there (`exit_code` 127) or cannot be executed (126), a directory that is
+        not there, or when the container may have no more processes.
         """
-        completed = self._core.wait(self._args, timeout, self._text)
-        if completed is None:
-            raise ContainerTimeout(f"container {self.id[:12]} still runs after {timeout:g} seconds")
+        mode = text_of(text, encoding, errors)
+        data, *three = streams(input, stdin, stdout, stderr, mode)
+        completed = self._core.exec(
+            arguments(command), _brought(three, env, cwd, user), data, mode, timeout, max_output
+        )
+        if check:
+            completed.check_returncode()
         return completed
 
-    def fileno(self) -> int:
-        """The number of its pidfd: readable once it has ended (pidfd_open(2)), for event loops.
-
-        Raises ValueError once it is closed.
-        """
-        return self._core.fileno()
-
-    def kill(self, signal: int = 9) -> None:
-        """Sends a signal to the first process; SIGKILL, the default, ends all of them.
-
-        Without effect once it has ended. The first process of a container gets only the signals
-        it has a handler for, and SIGKILL and SIGSTOP.
-        """
-        self._core.kill(signal)
-
-    def close(self) -> None:
-        """Kills what still runs, removes the container and closes the streams."""
-        self._core.close()
-        for stream in (*self._streams.values(), self._terminal):
-            if stream is not None:
-                closed(stream)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
+    def exec_start(
         self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        command: Command,
+        *,
+        stdin: Stream | None = None,
+        stdout: Stream = PIPE,
+        stderr: Stream = PIPE,
+        text: bool = False,
+        encoding: str | None = None,
+        errors: str | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        user: str | int | None = None,
+    ) -> Exec:
+        """Starts one more program in the running container, and returns while it runs. See `exec`."""
+        args = arguments(command)
+        three = numbers(stdin, stdout, stderr)
+        core = self._core.exec_start(args, _brought(three, env, cwd, user))
+        return Exec(core, args, text_of(text, encoding, errors))
+
+    def _opened(self) -> tuple[IO[Any] | None, ...]:
+        return (*self._streams.values(), self._terminal)
+
+    def _named(self) -> str:
+        return f"container {self.id[:12]}"
 
     def __repr__(self) -> str:
         return f"<fastbox.Container {self.id[:12]} pid {self.pid}>"
+
+
+def _brought(
+    three: Sequence[int],
+    env: Mapping[str, str] | None,
+    cwd: str | os.PathLike[str] | None,
+    user: str | int | None,
+) -> tuple[Any, ...]:
+    """What one more program brings, as the extension takes it."""
+    return (
+        *three,
+        dict(env or {}),
+        None if cwd is None else os.fspath(cwd),
+        None if user is None else str(user),
+    )
 
 
 class Plan:

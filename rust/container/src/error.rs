@@ -65,6 +65,16 @@ pub enum ContainerError {
         /// What the kernel said.
         errno: Errno,
     },
+    /// A step on the way into a running container failed.
+    #[error("{}", enter_text(step, target, *errno))]
+    Enter {
+        /// What was done: `enter`, `change directory`.
+        step: &'static str,
+        /// What it was done to.
+        target: String,
+        /// What the kernel said.
+        errno: Errno,
+    },
     /// A control group could not be made.
     #[error(transparent)]
     Cgroup(#[from] CgroupError),
@@ -101,6 +111,18 @@ fn step_text(step: &str, target: &str, errno: Errno) -> String {
         _ if target.is_empty() => format!("cannot start the container: {step}: {reason}"),
         _ => format!("cannot start the container: {step} {target}: {reason}"),
     }
+}
+
+fn enter_text(step: &str, target: &str, errno: Errno) -> String {
+    let reason = match (step, errno) {
+        // By the group's limit (pids.max), or by what the machine has.
+        ("clone", Errno::EAGAIN) => {
+            "no more processes are allowed: the container's limit (--pids-limit) or the machine's is reached"
+                .to_owned()
+        }
+        (_, errno) => errno.desc().to_lowercase(),
+    };
+    format!("cannot execute in the container: {step} {target}: {reason}")
 }
 
 impl ContainerError {

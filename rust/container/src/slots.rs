@@ -75,6 +75,11 @@ pub const JOIN_MOUNTS: Slot = Slot(251);
 pub const JOIN_PID: Slot = Slot(252);
 pub const JOIN_CLONE: Slot = Slot(253);
 
+/// One more process of a running container: the pidfd of its first one, which stands for its namespaces, and the
+/// clone_args of the child that is in its pid namespace.
+pub const CONTAINER: Slot = USERNS;
+pub const PART: Slot = Slot(250);
+
 /// 0 inside, as who makes the mounts sees it.
 pub const ROOT_ID: Slot = Slot(236);
 

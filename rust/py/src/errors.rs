@@ -13,11 +13,18 @@ use crate::completed::Completed;
 /// The engine's error as Python's.
 pub fn engine(py: Python<'_>, error: EngineError) -> PyErr {
     let (step, target, errno) = match &error {
-        EngineError::Container(ContainerError::Step {
-            step,
-            target,
-            errno,
-        }) => (*step, target.clone(), *errno),
+        EngineError::Container(
+            ContainerError::Step {
+                step,
+                target,
+                errno,
+            }
+            | ContainerError::Enter {
+                step,
+                target,
+                errno,
+            },
+        ) => (*step, target.clone(), *errno),
         EngineError::Container(ContainerError::Spawner { operation, errno })
         | EngineError::System { operation, errno } => (*operation, String::new(), *errno),
         EngineError::Bind { path, errno } => ("bind", path.display().to_string(), *errno),
@@ -43,10 +50,13 @@ fn class(error: &EngineError) -> &'static str {
         | EngineError::Platform { .. }
         | EngineError::Strict { .. }
         | EngineError::NulByte { .. }
+        | EngineError::EnvironmentName { .. }
+        | EngineError::Directory { .. }
         | EngineError::IdFileExists { .. }
         | EngineError::WaitingTerminal
         | EngineError::State(StateError::InvalidName { .. }) => "SpecError",
         EngineError::State(StateError::NameConflict { .. }) => "Conflict",
+        EngineError::NotRunning { .. } => "ContainerNotFound",
         EngineError::Image(error) => class_of_image(error),
         _ => "FastboxError",
     }
@@ -84,6 +94,12 @@ pub fn option(py: Python<'_>, error: OptionError) -> PyErr {
 pub fn timeout(completed: &Bound<'_, Completed>, seconds: f64) -> PyErr {
     let message = format!("timed out after {seconds} seconds");
     make(completed.py(), "ContainerTimeout", (message, completed))
+}
+
+/// Time was up before anything ran.
+pub fn late(py: Python<'_>, seconds: f64) -> PyErr {
+    let message = format!("timed out after {seconds} seconds");
+    make(py, "ContainerTimeout", (message,))
 }
 
 /// `check=True`, and an exit code other than 0.

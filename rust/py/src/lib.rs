@@ -5,6 +5,8 @@ mod command;
 mod completed;
 mod container;
 mod errors;
+mod exec;
+mod handle;
 mod images;
 mod interrupt;
 mod log;
@@ -25,6 +27,8 @@ mod _core {
     use super::completed::{Completed, Usage};
     #[pymodule_export]
     use super::container::Container;
+    #[pymodule_export]
+    use super::exec::Exec;
     #[pymodule_export]
     use super::images::{
         Image, Imported, Loaded, get_image, import_image, list_images, load_images, remove_image,

@@ -167,10 +167,7 @@ impl Plan {
             id_file: None,
             timed: timings,
         };
-        Ok(Container::new(
-            self.launch(py, request)?,
-            self.prepared.notes(),
-        ))
+        Ok(Container::new(self.launch(py, request)?, &self.prepared))
     }
 }
 

@@ -147,7 +147,7 @@ impl Pool {
         let started = py.detach(|| self.pool().start(job, &mut || interrupt.came()));
         let started = interrupt.or(started.map_err(|error| errors::engine(py, error)))?;
         let container = started.ok_or_else(|| PyKeyboardInterrupt::new_err(()))?;
-        Ok(Container::new(container, prepared.notes()))
+        Ok(Container::new(container, prepared))
     }
 
     fn close(&self, py: Python<'_>) {

@@ -7,6 +7,8 @@
 //! `fastbox-stub init FD PATH... '' [ARG...]` does so in a child and is the first process of the container for it.
 //! `fastbox-stub wait FD` waits until it is told over the socket FD what to execute (`fastbox_sys::order`);
 //! `fastbox-stub wait-init FD` is the init of it then.
+//! `fastbox-stub join FD` reads a program of system calls from the socket FD, and runs it: into a running container
+//! (`fastbox_sys::entry`).
 #![no_main]
 // As it ships: the standard library's words for a panic, which cannot be, would be nine tenths of it, and it is copied
 // into memory for each calling process. A build of the whole workspace unwinds, for which std is needed.
@@ -15,6 +17,7 @@
 #![no_builtins]
 #![allow(unsafe_code)]
 
+mod enter;
 mod exec;
 mod init;
 mod wait;
@@ -57,6 +60,7 @@ unsafe extern "C" fn begin(stack: *mut *const u8) -> ! {
             match **words.add(1) {
                 b'h' => hold(),
                 b'e' if *count >= 5 => exec::from_words(words, *count, false),
+                b'j' if *count >= 3 => enter::enter(exec::number(*words.add(2))),
                 b'i' if *count >= 5 => exec::from_words(words, *count, true),
                 b'w' if *count >= 3 => {
                     let init = *(*words.add(1)).add(b"wait".len()) != 0;

@@ -196,7 +196,7 @@ fn failed(stage: u32, answer: isize) -> Failure {
 ///
 /// # Safety
 /// There is room for them.
-unsafe fn fill(socket: u64, memory: *mut u8, len: u64) -> isize {
+pub unsafe fn fill(socket: u64, memory: *mut u8, len: u64) -> isize {
     let mut done = 0;
     while done < len {
         // SAFETY: by this function's contract.

@@ -195,13 +195,14 @@ impl Builder {
             .map(|c| u64::from_ne_bytes(c.try_into().expect("eight bytes")))
             .collect();
         let base = data.as_ptr() as u64;
-        for (at, target) in self.relocations {
-            data[at / 8] = base + target as u64;
+        for (at, target) in &self.relocations {
+            data[at / 8] = base + *target as u64;
         }
         Program {
             steps: self.steps.into(),
             labels: self.labels.into(),
             data,
+            relocations: self.relocations.into(),
             opened: self.opened.into(),
         }
     }
@@ -214,6 +215,8 @@ pub struct Program {
     labels: Box<[Label]>,
     // Holds addresses of itself (sock_fprog): the box must never be reallocated, and nothing here does.
     data: Box<[u64]>,
+    /// Where in the data such an address is, and where of what.
+    pub(crate) relocations: Box<[(usize, usize)]>,
     pub(crate) opened: Box<[u8]>,
 }
 
@@ -239,5 +242,11 @@ impl Program {
 
     pub(crate) fn data(&self) -> *const u8 {
         self.data.as_ptr().cast()
+    }
+
+    /// The same as bytes.
+    pub(crate) fn data_bytes(&self) -> &[u8] {
+        // SAFETY: words are as many bytes, and any bytes will do.
+        unsafe { std::slice::from_raw_parts(self.data(), size_of_val(&*self.data)) }
     }
 }

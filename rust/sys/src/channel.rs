@@ -106,6 +106,33 @@ impl AsFd for Channel {
     }
 }
 
+/// Writes what there is room for, without waiting for more.
+pub fn send_some(socket: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize, Errno> {
+    let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+    sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(bytes)], &[], flags, None)
+}
+
+/// Reads what is there, up to so many bytes, with the one fd that may come with them; 0 at the end.
+pub fn receive_some(
+    socket: BorrowedFd<'_>,
+    bytes: &mut [u8],
+) -> Result<(usize, Option<OwnedFd>), Errno> {
+    let mut space = nix::cmsg_space!(RawFd);
+    let mut parts = [IoSliceMut::new(bytes)];
+    let flags = MsgFlags::MSG_CMSG_CLOEXEC | MsgFlags::MSG_DONTWAIT;
+    let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), flags)?;
+    let mut fd = None;
+    if let Ok(controls) = message.cmsgs() {
+        for control in controls {
+            if let ControlMessageOwned::ScmRights(raw) = control {
+                // SAFETY: the kernel has just opened it for this receiver alone.
+                fd = raw.first().map(|fd| unsafe { OwnedFd::from_raw_fd(*fd) });
+            }
+        }
+    }
+    Ok((message.bytes, fd))
+}
+
 /// Gives this thread a table of open files of its own, in which only `keep` is left, and 0, 1 and 2 as /dev/null.
 ///
 /// The ends in `keep` are the same numbers as before. Nothing else in this thread, nor in threads it starts, may

@@ -1,9 +1,10 @@
 //! Kernel calls nix lacks, and the child program. The only crate with unsafe code.
 //!
-//! Without the feature `std` only [`raw`], [`program`] and [`order`] are there: what the stub, a static program on core
+//! Without the feature `std` only [`raw`], [`program`], [`entry`] and [`order`] are there: what the stub, a static program on core
 //! alone, is made of.
 #![cfg_attr(not(feature = "std"), no_std)]
 
+pub mod entry;
 pub mod order;
 pub mod program;
 pub mod raw;
@@ -30,6 +31,8 @@ pub mod journal;
 pub mod launch;
 #[cfg(feature = "std")]
 pub mod mount;
+#[cfg(feature = "std")]
+pub mod parcel;
 #[cfg(feature = "std")]
 pub mod per_process;
 #[cfg(feature = "std")]

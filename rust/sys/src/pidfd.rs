@@ -77,6 +77,35 @@ pub fn send_number(pidfd: impl AsFd, signal: i32) -> Result<(), Errno> {
     .map(drop)
 }
 
+/// The same for all processes of the group that the process leads, itself among them: `pid` is its number, which
+/// counts where the kernel cannot tell by the pidfd (before 6.9).
+///
+/// # Errors
+/// `ESRCH` when it has ended and nobody else is in its group.
+pub fn send_group(pidfd: impl AsFd, pid: i32, signal: i32) -> Result<(), Errno> {
+    const PIDFD_SIGNAL_PROCESS_GROUP: u32 = 4;
+    let (fd, none) = (pidfd.as_fd(), std::ptr::null::<libc::siginfo_t>());
+    // SAFETY: without siginfo the call reads no memory of ours.
+    let sent = Errno::result(unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            fd.as_raw_fd(),
+            signal,
+            none,
+            PIDFD_SIGNAL_PROCESS_GROUP,
+        )
+    });
+    match sent {
+        Err(Errno::EINVAL) => {
+            // The number is the process's as long as it can be signalled.
+            send_number(fd, 0)?;
+            // SAFETY: no pointers.
+            Errno::result(unsafe { libc::kill(-pid, signal) }).map(drop)
+        }
+        sent => sent.map(drop),
+    }
+}
+
 /// `struct pidfd_info`, first published size.
 #[repr(C)]
 #[derive(Default)]

@@ -4,6 +4,7 @@
 //! interpreter allocates nothing, takes no lock, calls no libc and never unwinds, so that it may run in a child
 //! that borrows its parent's memory (CLONE_VM|CLONE_VFORK), and in a static program without std.
 
+use crate::entry::Answer;
 use crate::raw::{nr, syscall};
 
 /// How many values a launch can hand to its program and pass between steps.
@@ -54,6 +55,9 @@ pub mod op {
     pub const WAIT: u32 = 0x8000_0006;
     /// Send a byte and the fd args[1] over the socket args[0] (unix(7), SCM_RIGHTS).
     pub const SEND_FD: u32 = 0x8000_0007;
+    /// clone3 once more (args[0]: address of clone_args) with CLONE_PARENT and CLONE_PIDFD: the new child goes on with
+    /// the next step, this process tells of it over the socket args[1] ([`crate::entry::Answer`]) and exits.
+    pub const PART: u32 = 0x8000_0008;
 }
 
 /// One step: a system call with its arguments, or an [`op`].
@@ -91,6 +95,7 @@ pub struct Record {
 
 impl Record {
     /// A record for a program not yet run, timing off.
+    #[inline]
     pub const fn new() -> Record {
         Record {
             errno: 0,
@@ -119,6 +124,7 @@ unsafe fn call(nr: u32, a: [u64; 6]) -> isize {
 }
 
 /// CLOCK_MONOTONIC in nanoseconds by a plain system call: the vDSO is not ours to call here.
+#[inline]
 pub(crate) fn now() -> u64 {
     let mut t = [0i64; 2];
     // SAFETY: `t` is a timespec of two words.
@@ -130,9 +136,12 @@ pub(crate) fn now() -> u64 {
 ///
 /// A step that execs or exits does not come back.
 ///
+/// It and what it calls are inlined, and so compiled for the stub as that needs: nothing relocates or links it.
+///
 /// # Safety
 /// Every step must be valid as a system call when its arguments are read from `data` and `slots`; `slots` has
 /// [`SLOTS`] values, `record` is writable, and `record.times`, unless null, has a place for each step and one more.
+#[inline]
 pub unsafe fn run(steps: &[Step], data: *const u8, slots: *mut u64, record: *mut Record) -> bool {
     // SAFETY: `record`, `slots` and `data` are valid by this function's contract; they are read and written through
     // raw pointers because another thread of the parent, or the parent after it resumes, looks at them too.
@@ -187,7 +196,28 @@ pub unsafe fn run(steps: &[Step], data: *const u8, slots: *mut u64, record: *mut
     true
 }
 
+/// Sends bytes with an fd (unix(7), SCM_RIGHTS).
+#[inline]
+unsafe fn send_fd(socket: u64, bytes: &[u8], fd: u64) -> isize {
+    // struct cmsghdr of 20 bytes, SOL_SOCKET = 1 and SCM_RIGHTS = 1; struct msghdr without a name. MSG_NOSIGNAL.
+    let control = [20u64, 1 | 1 << 32, fd & 0xffff_ffff];
+    let parts = [bytes.as_ptr() as u64, bytes.len() as u64];
+    let message = [
+        0,
+        0,
+        parts.as_ptr() as u64,
+        1,
+        control.as_ptr() as u64,
+        size_of_val(&control) as u64,
+        0,
+    ];
+    let message = message.as_ptr() as u64;
+    // SAFETY: all of it lives here, or with the caller, as long as the call.
+    unsafe { call(nr::SENDMSG, [socket, message, 0x4000, 0, 0, 0]) }
+}
+
 /// The steps that are not one system call. Their contract is that of [`run`].
+#[inline]
 unsafe fn special(op: u32, a: [u64; 6]) -> isize {
     // SAFETY: by the contract of `run`; the structures passed are local and of the kernel's layout.
     unsafe {
@@ -254,21 +284,22 @@ unsafe fn special(op: u32, a: [u64; 6]) -> isize {
                     };
                 }
             }
-            op::SEND_FD => {
-                // struct cmsghdr of 20 bytes, SOL_SOCKET = 1 and SCM_RIGHTS = 1; struct msghdr without a name.
-                let control = [20u64, 1 | 1 << 32, a[1] & 0xffff_ffff];
-                let byte = [0u64];
-                let parts = [byte.as_ptr() as u64, 1];
-                let message = [
-                    0,
-                    0,
-                    parts.as_ptr() as u64,
-                    1,
-                    control.as_ptr() as u64,
-                    size_of_val(&control) as u64,
-                    0,
-                ];
-                call(nr::SENDMSG, [a[0], message.as_ptr() as u64, 0, 0, 0, 0])
+            op::SEND_FD => send_fd(a[0], &[0], a[1]),
+            op::PART => {
+                // Nothing is shared with the new child, which somebody may reach into; this one goes at once.
+                let pid = call(nr::CLONE3, [a[0], 88, 0, 0, 0, 0]);
+                if pid > 0 {
+                    let pidfd = *(*(a[0] as *const u64).add(1) as *const i32);
+                    let answer = Answer::Begun(pid as i32).bytes();
+                    if send_fd(a[1], &answer, pidfd as u64) < 0 {
+                        // Nobody would know of it.
+                        call(nr::PIDFD_SEND_SIGNAL, [pidfd as u64, 9, 0, 0, 0, 0]);
+                    }
+                    loop {
+                        call(nr::EXIT_GROUP, [0; 6]);
+                    }
+                }
+                pid
             }
             op::EXIT => loop {
                 call(nr::EXIT, [a[0], 0, 0, 0, 0, 0]);

@@ -573,6 +573,12 @@ impl Builder {
         self.call(op::CLONE, [args.into()])
     }
 
+    /// Clones the process that goes on, as a child of this one's parent with memory of its own; `args` is the slot
+    /// with the clone_args. This one tells of it over a socket, and ends ([`op::PART`]).
+    pub fn part(&mut self, args: Slot, socket: Slot) -> &mut Self {
+        self.call(op::PART, [args.into(), socket.into()])
+    }
+
     /// Ends the process.
     pub fn exit(&mut self, status: u32) -> &mut Self {
         self.call(op::EXIT, [status.into()])

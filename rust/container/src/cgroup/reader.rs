@@ -85,6 +85,21 @@ impl<'d> Reader<'d> {
         usage
     }
 
+    /// How many processes of it the out-of-memory killer has killed so far.
+    #[must_use]
+    pub fn oom_kills(&self) -> Option<u64> {
+        let group = self.group(Controller::Memory)?;
+        let events = match self.v2 {
+            true => "memory.events",
+            false => "memory.oom_control",
+        };
+        let own = file(group, events, |text| field(text, "oom_kill"))?;
+        Some(match self.v2 {
+            true => own,
+            false => own + v1_kills_below(group),
+        })
+    }
+
     fn cpu(&self, group: &Group<'_>, usage: &mut Usage) {
         if self.v2 {
             file(group, "cpu.stat", |text| {

@@ -2,6 +2,7 @@
 
 mod devices;
 mod early;
+mod enter;
 mod join;
 mod mounts;
 pub(crate) mod network;
@@ -21,12 +22,15 @@ use fastbox_sys::clone::flags;
 use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType, Spec};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 pub use devices::Device;
 pub(crate) use devices::STANDARD as STANDARD_DEVICES;
+pub(crate) use enter::Entry;
 pub use join::{JOINED_SHM, Joins};
 pub use mounts::{Bind, VOLUME, has_upper};
 pub(crate) use owned::{DEV_DIRECTORIES, DEV_LINKS};
+pub use process::Other;
 pub(crate) use process::Process;
 
 /// Whose ids a container's are.
@@ -56,6 +60,16 @@ impl Userns {
     #[must_use]
     pub fn maps_ids(self) -> bool {
         matches!(self, Userns::Late | Userns::Early | Userns::Joined { .. })
+    }
+
+    /// Capabilities there are to hand on: a new user namespace has them all (user_namespaces(7)).
+    fn available(self) -> CapSet {
+        match self {
+            Userns::Host => crate::security::caps::available(),
+            Userns::Late | Userns::Early | Userns::Joined { .. } | Userns::Owned { .. } => {
+                CapSet::ALL
+            }
+        }
     }
 
     /// Whether each container has a range of ids, recycled within its plan.
@@ -114,6 +128,10 @@ pub struct Plan {
     pub(crate) flat_upper: bool,
     pub(crate) read_only: bool,
     pub(crate) namespaces: u64,
+    /// All that its containers have that are not the caller's, but for the user namespace.
+    entered: u64,
+    /// One more process in a container that runs.
+    entry: OnceLock<Arc<enter::Entry>>,
     /// A network namespace that the user namespace owns is made for each launch.
     pub(crate) own_network: bool,
     own_pids: bool,
@@ -250,14 +268,8 @@ impl Plan {
             no_cgroup_mount: false,
             empty: None,
         };
-        // A new user namespace has them all (user_namespaces(7)).
-        let available = match choices.userns {
-            Userns::Host => crate::security::caps::available(),
-            Userns::Late | Userns::Early | Userns::Joined { .. } | Userns::Owned { .. } => {
-                CapSet::ALL
-            }
-        };
-        let process = Process::read(spec, available)?;
+        let available = choices.userns.available();
+        let process = Process::read(spec, available, linux.seccomp().as_ref())?;
         compiler.only_mapped_ids(&process)?;
         let outside = compiler.outside(read_only);
         compiler.read_binds()?;
@@ -303,7 +315,7 @@ impl Plan {
         compiler.own_parameters(&linux);
         compiler.only_made_terminal()?;
         compiler.leave_stage();
-        let parked = compiler.become_process(&process, linux.seccomp().as_ref(), own_uts)?;
+        let parked = compiler.become_process(&process, own_uts);
         Ok(Plan {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             layers: choices.layers.clone(),
@@ -313,6 +325,8 @@ impl Plan {
             flat_upper: choices.flat_upper(),
             read_only,
             namespaces,
+            entered: enter::namespaces(&linux),
+            entry: OnceLock::new(),
             own_network,
             own_pids,
             joins,

@@ -5,9 +5,10 @@ use crate::error::PlanError;
 use crate::security::caps::CapSet;
 use crate::security::seccomp::{Arch, compile_cached};
 use crate::slots;
-use fastbox_sys::builder::Builder;
+use fastbox_sys::builder::{Builder, Slot};
 use fastbox_sys::clone::flags;
 use oci_spec::runtime::{LinuxSeccomp, PosixRlimitType, Spec};
+use std::sync::Arc;
 
 /// What a launch needs of the document's process.
 #[derive(Clone, Debug)]
@@ -26,6 +27,30 @@ pub struct Process {
     umask: Option<u32>,
     apparmor: Option<String>,
     pub(super) oom_score_adj: Option<i32>,
+    /// The bounding set.
+    keep: CapSet,
+    /// The system call filter: its instructions and flags.
+    filter: Option<(Arc<[u8]>, u32)>,
+}
+
+/// Where a process comes from that is to become a container's.
+pub(super) struct From {
+    pub(super) userns: Userns,
+    /// What becomes stdin, stdout and stderr.
+    pub(super) stdio: [Slot; 3],
+    /// Processes of a container see it before it has executed anything.
+    pub(super) exposed: bool,
+    /// Namespaces that it enters only now, as CLONE_NEW* flags: all that the process in this slot has.
+    pub(super) enters: (Slot, u64),
+}
+
+/// Another user and directory than a plan's, for one more process of its container.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Other {
+    /// User, group, and all groups.
+    pub user: Option<(u32, u32, Vec<u32>)>,
+    /// Working directory.
+    pub cwd: Option<String>,
 }
 
 /// Below so many open files the start itself would not get through: that limit is set at its end.
@@ -35,7 +60,11 @@ const OPEN_FILES: u32 = 7;
 
 impl Process {
     /// `available` is what there is to hand on: of more than that the program gets no more.
-    pub(super) fn read(spec: &Spec, available: CapSet) -> Result<Process, PlanError> {
+    pub(super) fn read(
+        spec: &Spec,
+        available: CapSet,
+        seccomp: Option<&LinuxSeccomp>,
+    ) -> Result<Process, PlanError> {
         let process = spec.process().clone().unwrap_or_default();
         let caps = process.capabilities().clone().unwrap_or_default();
         let set = |list: &Option<oci_spec::runtime::Capabilities>| {
@@ -61,7 +90,29 @@ impl Process {
             umask: process.user().umask(),
             apparmor: process.apparmor_profile().clone(),
             oom_score_adj: process.oom_score_adj(),
+            keep: bounding(spec),
+            filter: filter(seccomp)?,
         })
+    }
+
+    /// The same for another user or directory. Root holds what the bounding set allows, others hold nothing, as in
+    /// Docker.
+    pub(super) fn with(&self, other: &Other, available: CapSet) -> Process {
+        let mut process = self.clone();
+        if let Some((uid, gid, groups)) = &other.user {
+            (process.uid, process.gid) = (*uid, *gid);
+            process.groups.clone_from(groups);
+            let held = match uid {
+                0 => self.keep.intersection(available),
+                _ => CapSet::EMPTY,
+            };
+            (process.permitted, process.effective) = (held, held);
+            process.inheritable = CapSet::EMPTY;
+        }
+        if let Some(cwd) = &other.cwd {
+            process.cwd.clone_from(cwd);
+        }
+        process
     }
 
     /// The paths along which `program` is looked for.
@@ -82,84 +133,58 @@ impl Process {
     }
 }
 
-impl Compiler<'_> {
-    /// From host root in the finished root to the program, in the order that keeps every right needed so far. What it
-    /// gives is the whole program once more, with a stub at its end that waits.
-    pub(super) fn become_process(
-        &mut self,
-        process: &Process,
-        seccomp: Option<&LinuxSeccomp>,
-        own_hostname: bool,
-    ) -> Result<Builder, PlanError> {
-        let keep = bounding(self.spec).bits();
-        let filter = seccomp
-            .map(|spec| compile_cached(spec, Arch::of_kernel()?))
-            .transpose()?;
-        if filter.as_ref().is_some_and(|filter| filter.notifies()) {
-            return Err(PlanError::Unsupported {
-                field: "linux.seccomp: SCMP_ACT_NOTIFY".into(),
-                reason: "there is no program that would answer for it",
-            });
-        }
-        let filter: Option<(Vec<u8>, u32)> = filter.map(|filter| {
-            let code = filter.instructions.iter().flat_map(|i| i.bytes()).collect();
-            (code, filter.flags)
-        });
-        let stdio = self.stdio();
-        let late = matches!(self.choices.userns, Userns::Late | Userns::Joined { .. });
-        let b = &mut self.child;
-        if own_hostname {
-            b.label("set hostname", "")
-                .sethostname(slots::HOSTNAME, slots::HOSTNAME_LEN);
-            if let Some(name) = self.spec.domainname() {
-                b.label("set domain name", name).setdomainname(name);
-            }
-        }
+impl Process {
+    /// From host root in the finished root to the program's exec, in the order that keeps every right needed so far.
+    pub(super) fn become_it(&self, b: &mut Builder, from: &From) {
         let few = |limit: &&(u32, u64, u64)| limit.0 == OPEN_FILES && limit.1 < FEW_FILES;
-        for (resource, soft, hard) in process.rlimits.iter().filter(|limit| !few(limit)) {
+        for (resource, soft, hard) in self.rlimits.iter().filter(|limit| !few(limit)) {
             b.label("set limit", rlimit_name(*resource))
                 .rlimit(*resource, *soft, *hard);
         }
-        for (resource, _, hard) in process.rlimits.iter().filter(few) {
+        for (resource, _, hard) in self.rlimits.iter().filter(few) {
             // Raising takes a right that is gone at the end.
             if *hard >= FEW_FILES {
                 b.label("set limit", rlimit_name(*resource))
                     .rlimit(*resource, *hard, *hard);
             }
         }
-        if self.exposed {
+        if from.exposed {
             // Those of the user namespace could trace it from here on, and reach into the caller's memory.
             b.label("enter", "user namespace").undumpable();
         }
-        if late {
-            b.label("enter", "user namespace")
-                .setns(slots::USERNS, flags::NEWUSER);
+        let (of, enters) = from.enters;
+        if enters != 0 {
+            let what = match enters {
+                flags::NEWUSER => "user namespace",
+                _ => "namespaces",
+            };
+            b.label("enter", what).setns(of, enters);
         }
         b.label("new keyring", "").new_session_keyring();
         b.label("drop capabilities", "bounding set")
-            .keep_bounding(keep);
+            .keep_bounding(self.keep.bits());
         b.label("stdio", "");
-        for (number, slot) in (0..).zip(stdio) {
+        for (number, slot) in (0..).zip(from.stdio) {
             b.dup(slot, number);
         }
         b.close_on_exec(3).reset_signals();
-        if matches!(self.choices.userns, Userns::Owned { ids } if ids > 1) {
+        if matches!(from.userns, Userns::Owned { ids } if ids > 1) {
             // So that the program can open /dev/stdout, whatever its user.
             for pipe in slots::PIPES {
-                b.chown_fd(pipe, process.uid, process.gid);
+                b.chown_fd(pipe, self.uid, self.gid);
             }
         }
         // Never through a link of proc: an fd that is still open here may be the host's.
         let cwd = b.slot();
-        b.label("change directory", process.cwd.clone())
-            .open_directory_beneath(&process.cwd, cwd)
+        b.label("change directory", self.cwd.clone())
+            .open_directory_beneath(&self.cwd, cwd)
             .fchdir(cwd)
             .close(cwd)
             .reuse_slots(cwd);
-        if let Some(mask) = process.umask {
+        if let Some(mask) = self.umask {
             b.umask(mask);
         }
-        if let Some(profile) = &process.apparmor {
+        if let Some(profile) = &self.apparmor {
             // Holds from the exec on (apparmor(7), aa_change_onexec(2)).
             const O_WRONLY: i32 = 1;
             let exec = b.slot();
@@ -169,40 +194,69 @@ impl Compiler<'_> {
                 .close(exec)
                 .reuse_slots(exec);
         }
-        // Loading a filter wants CAP_SYS_ADMIN or no_new_privs (seccomp(2)): hence two orders.
-        if let Some((code, flags)) = filter.clone().filter(|_| !process.no_new_privileges) {
-            b.label("seccomp", "").seccomp(code, flags);
-        }
-        b.label("set ids", format!("{}:{}", process.uid, process.gid));
-        // Who has one id only may not call it (user_namespaces(7)), and has no group inside to set.
-        if self.choices.userns != (Userns::Owned { ids: 1 }) {
-            b.label("set groups", format!("{:?}", process.groups))
-                .setgroups(&process.groups)
-                .label("set ids", format!("{}:{}", process.uid, process.gid));
-        }
-        b.setids(process.uid, process.gid);
-        b.label("set capabilities", "");
-        b.capset(
-            process.permitted.bits(),
-            process.effective.bits(),
-            process.inheritable.bits(),
-        );
-        b.label("set ids", "afterwards");
-        if !self.exposed {
-            b.dumpable(slots::DUMPABLE);
-        }
-        b.die_with_parent();
-        if process.no_new_privileges {
-            b.label("no new privileges", "").no_new_privs();
-            if let Some((code, flags)) = filter {
-                b.label("seccomp", "").seccomp(code, flags);
-            }
-        }
-        for (resource, soft, hard) in process.rlimits.iter().filter(few) {
+        self.give_up_rights(b, from);
+        for (resource, soft, hard) in self.rlimits.iter().filter(few) {
             b.label("set limit", rlimit_name(*resource))
                 .rlimit(*resource, *soft, *hard);
         }
-        let mut parked = b.label("exec", "").clone();
+        b.label("exec", "");
+    }
+
+    /// The filter, the ids, the capabilities.
+    fn give_up_rights(&self, b: &mut Builder, from: &From) {
+        let load = |b: &mut Builder, when: bool| {
+            if let Some((code, flags)) = self.filter.as_ref().filter(|_| when) {
+                b.label("seccomp", "").seccomp(code.to_vec(), *flags);
+            }
+        };
+        // Loading a filter wants CAP_SYS_ADMIN or no_new_privs (seccomp(2)): hence two orders.
+        load(b, !self.no_new_privileges);
+        b.label("set ids", format!("{}:{}", self.uid, self.gid));
+        // Who has one id only may not call it (user_namespaces(7)), and has no group inside to set.
+        if from.userns != (Userns::Owned { ids: 1 }) {
+            b.label("set groups", format!("{:?}", self.groups))
+                .setgroups(&self.groups)
+                .label("set ids", format!("{}:{}", self.uid, self.gid));
+        }
+        b.setids(self.uid, self.gid);
+        b.label("set capabilities", "");
+        b.capset(
+            self.permitted.bits(),
+            self.effective.bits(),
+            self.inheritable.bits(),
+        );
+        b.label("set ids", "afterwards");
+        if !from.exposed {
+            b.dumpable(slots::DUMPABLE);
+        }
+        b.die_with_parent();
+        if self.no_new_privileges {
+            b.label("no new privileges", "").no_new_privs();
+        }
+        load(b, self.no_new_privileges);
+    }
+}
+
+impl Compiler<'_> {
+    /// The process's own steps. What it gives is the whole program once more, with a stub at its end that waits.
+    pub(super) fn become_process(&mut self, process: &Process, own_hostname: bool) -> Builder {
+        let late = matches!(self.choices.userns, Userns::Late | Userns::Joined { .. });
+        let from = From {
+            userns: self.choices.userns,
+            stdio: self.stdio(),
+            exposed: self.exposed,
+            enters: (slots::USERNS, if late { flags::NEWUSER } else { 0 }),
+        };
+        let b = &mut self.child;
+        if own_hostname {
+            b.label("set hostname", "")
+                .sethostname(slots::HOSTNAME, slots::HOSTNAME_LEN);
+            if let Some(name) = self.spec.domainname() {
+                b.label("set domain name", name).setdomainname(name);
+            }
+        }
+        process.become_it(b, &from);
+        let mut parked = b.clone();
         become_stub(parked.unblock_signals());
         if !self.choices.init {
             // What comes before the init can take it waits.
@@ -213,8 +267,25 @@ impl Compiler<'_> {
         } else {
             become_stub(b);
         }
-        Ok(parked)
+        parked
     }
+}
+
+/// Instructions and flags of a filter.
+fn filter(seccomp: Option<&LinuxSeccomp>) -> Result<Option<(Arc<[u8]>, u32)>, PlanError> {
+    let filter = seccomp
+        .map(|spec| compile_cached(spec, Arch::of_kernel()?))
+        .transpose()?;
+    if filter.as_ref().is_some_and(|filter| filter.notifies()) {
+        return Err(PlanError::Unsupported {
+            field: "linux.seccomp: SCMP_ACT_NOTIFY".into(),
+            reason: "there is no program that would answer for it",
+        });
+    }
+    Ok(filter.map(|filter| {
+        let code = filter.instructions.iter().flat_map(|i| i.bytes()).collect();
+        (code, filter.flags)
+    }))
 }
 
 /// The kernel's names of limits, in the order of their numbers.

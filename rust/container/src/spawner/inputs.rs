@@ -120,50 +120,61 @@ impl Start<'_> {
         }
     }
 
-    /// The container's streams and the caller's ends of those that are pipes.
-    #[allow(clippy::type_complexity)]
+    /// The container's streams; none where they are its terminal.
     pub(super) fn streams(
         &self,
         request: &Request,
         plan: &Plan,
-    ) -> Result<(Vec<OwnedFd>, Vec<OwnedFd>, Ends), ContainerError> {
-        let failed = ContainerError::spawner;
-        let (mut theirs, mut ours, mut pipes) = (Vec::new(), Vec::new(), [false; 4]);
+    ) -> Result<Streams, ContainerError> {
         if plan.terminal {
-            return Ok((theirs, ours, pipes));
+            return Ok(Streams::default());
         }
-        for (index, stream) in request.streams.iter().enumerate() {
-            let copy = |fd: &OwnedFd| {
-                fd.try_clone()
-                    .map_err(|_| failed("copy an fd")(Errno::EMFILE))
-            };
-            theirs.push(match stream {
-                Stream::Null => copy(&self.shared.inside.null)?,
-                Stream::Fd(fd) => copy(fd)?,
-                // Nothing came.
-                Stream::Sent => return Err(failed("receive an fd")(Errno::EMFILE)),
-                Stream::Stdout => copy(theirs.get(1).unwrap_or(&self.shared.inside.null))?,
-                Stream::Pipe => {
-                    let (read, write) =
-                        nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed("make a pipe"))?;
-                    // So that the program can open /dev/stdout, whatever its user.
-                    if let Some((uid, gid)) = plan.user(self.base) {
-                        nix::unistd::fchown(&read, Some(uid.into()), Some(gid.into()))
-                            .map_err(failed("chown a pipe"))?;
-                    }
-                    pipes[index] = true;
-                    let (their, our) = if index == 0 {
-                        (read, write)
-                    } else {
-                        (write, read)
-                    };
-                    ours.push(our);
-                    their
-                }
-            });
-        }
-        Ok((theirs, ours, pipes))
+        let null = &self.shared.inside.null;
+        streams(&request.streams, null, plan.user(self.base))
     }
+}
+
+/// A program's ends, the caller's of those that are pipes, and which these are.
+pub(super) type Streams = (Vec<OwnedFd>, Vec<OwnedFd>, Ends);
+
+/// A program's streams. The pipes are `owner`'s, so that the program can open /dev/stdout, whatever its user.
+pub(super) fn streams(
+    wanted: &[Stream; 3],
+    null: &OwnedFd,
+    owner: Option<(u32, u32)>,
+) -> Result<Streams, ContainerError> {
+    let failed = ContainerError::spawner;
+    let (mut theirs, mut ours, mut pipes) = (Vec::new(), Vec::new(), [false; 4]);
+    for (index, stream) in wanted.iter().enumerate() {
+        let copy = |fd: &OwnedFd| {
+            fd.try_clone()
+                .map_err(|_| failed("copy an fd")(Errno::EMFILE))
+        };
+        theirs.push(match stream {
+            Stream::Null => copy(null)?,
+            Stream::Fd(fd) => copy(fd)?,
+            // Nothing came.
+            Stream::Sent => return Err(failed("receive an fd")(Errno::EMFILE)),
+            Stream::Stdout => copy(theirs.get(1).unwrap_or(null))?,
+            Stream::Pipe => {
+                let (read, write) =
+                    nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed("make a pipe"))?;
+                if let Some((uid, gid)) = owner {
+                    nix::unistd::fchown(&read, Some(uid.into()), Some(gid.into()))
+                        .map_err(failed("chown a pipe"))?;
+                }
+                pipes[index] = true;
+                let (their, our) = if index == 0 {
+                    (read, write)
+                } else {
+                    (write, read)
+                };
+                ours.push(our);
+                their
+            }
+        });
+    }
+    Ok((theirs, ours, pipes))
 }
 
 /// Attributes, propagation and ids of a copy.

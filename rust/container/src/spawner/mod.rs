@@ -7,6 +7,7 @@
 
 mod by_stub;
 mod devices;
+mod enter;
 mod inputs;
 mod janitor;
 mod lean;
@@ -17,6 +18,8 @@ mod start;
 mod terminal;
 mod timing;
 mod worker;
+
+pub use enter::{Entered, Entering};
 
 use crate::cgroup::{CgroupError, Counters, Driver, OwnerGroup, Parent, Reader};
 use crate::error::ContainerError;
@@ -152,6 +155,8 @@ enum Job {
     Launched(Result<Box<Launched>, ContainerError>),
     Warm(Arc<Plan>, u32),
     Warmed(Result<(), ContainerError>),
+    Enter(Box<Entering>, Arc<Plan>),
+    Entered(Result<Box<enter::Sent>, ContainerError>),
 }
 
 /// Which of the caller's ends there are: of the pipes to stdin, stdout and stderr, of the terminal.
@@ -539,5 +544,11 @@ impl Remains {
     /// user's).
     pub fn user(&self) -> Option<(u32, u32)> {
         self.plan.user(self.base)
+    }
+
+    /// Who a user and a group inside are outside.
+    pub fn outside(&self, (uid, gid): (u32, u32)) -> Option<(u32, u32)> {
+        let base = self.plan.outside(self.base);
+        self.user().map(|_| (base + uid, base + gid))
     }
 }

@@ -409,7 +409,7 @@ pub(super) fn step(step: &'static str, target: &Path) -> impl FnOnce(Errno) -> C
     }
 }
 
-fn failed(program: &Program, failure: Failure) -> ContainerError {
+pub(super) fn failed(program: &Program, failure: Failure) -> ContainerError {
     let errno = Errno::from_raw(failure.errno);
     match failure.step.and_then(|index| program.labels().get(index)) {
         Some(label) => ContainerError::Step {

@@ -2,7 +2,8 @@
 
 use super::start::Start;
 use super::{
-    Config, Inside, Job, Remains, Shared, Stream, janitor, lean, lock, namespaces, network, owned,
+    Config, Inside, Job, Remains, Shared, Stream, enter, janitor, lean, lock, namespaces, network,
+    owned,
 };
 use crate::cgroup::{Bases, Kind};
 use crate::error::ContainerError;
@@ -240,7 +241,13 @@ fn work(shared: &Arc<Shared>, channel: &Channel, job: &JobCell) {
                 };
                 (Job::Warmed(start.warm(fds)), Vec::new())
             }
-            other @ (Job::Launched(_) | Job::Warmed(_)) => (other, Vec::new()),
+            Job::Enter(entering, plan) => {
+                match enter::begin(shared, &mut stack, &plan, *entering, fds) {
+                    Ok((sent, fds)) => (Job::Entered(Ok(Box::new(sent))), fds),
+                    Err(error) => (Job::Entered(Err(error)), Vec::new()),
+                }
+            }
+            other @ (Job::Launched(_) | Job::Warmed(_) | Job::Entered(_)) => (other, Vec::new()),
         };
         *lock(job) = Some(answer);
         let fds: Vec<BorrowedFd<'_>> = back.iter().map(AsFd::as_fd).collect();
@@ -270,6 +277,7 @@ fn without_files(shared: &Shared, asked: Job) -> Job {
             Job::Launched(Err(full()))
         }
         Job::Warm(..) => Job::Warmed(Err(full())),
-        other @ (Job::Launched(_) | Job::Warmed(_)) => other,
+        Job::Enter(..) => Job::Entered(Err(full())),
+        other @ (Job::Launched(_) | Job::Warmed(_) | Job::Entered(_)) => other,
     }
 }

@@ -33,6 +33,7 @@ use serde_json::{Map, Value};
 use crate::options::{Checked, Network, Preset, UserNamespace, UtsMode};
 
 pub use error::SpecError;
+pub(crate) use passwd::{Identity, resolve};
 
 /// The version of the runtime specification that the documents follow.
 pub const OCI_VERSION: &str = "1.2.0";

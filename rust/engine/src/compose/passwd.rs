@@ -5,7 +5,7 @@ use super::SpecError;
 
 /// Whom a process runs as.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(crate) struct Identity {
     pub uid: u32,
     pub gid: u32,
     /// Supplementary groups, in the group file's order.
@@ -31,7 +31,7 @@ struct Group<'a> {
 }
 
 /// Resolves `user[:group]`, empty is root, and the groups `more`, names or numbers.
-pub(super) fn resolve(
+pub(crate) fn resolve(
     spec: &str,
     more: &[String],
     read: &dyn Fn(&str) -> Option<Vec<u8>>,

@@ -1,9 +1,9 @@
 //! Feeding a container and collecting its output, until it has ended.
 
-use super::EngineError;
-use super::container::{Container, until};
 use super::exchange::Exchange;
 use super::exit::Exit;
+use super::program::until;
+use super::{Container, EngineError, Program};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 use std::borrow::Cow;
@@ -26,11 +26,51 @@ pub struct Communicated {
     pub interrupted: bool,
 }
 
+/// As [`Program::communicate`].
+pub(super) fn communicate(
+    program: &mut dyn Program,
+    input: Option<&[u8]>,
+    timeout: Option<Duration>,
+    max_output: Option<u64>,
+    interrupted: &mut dyn FnMut() -> bool,
+) -> Result<Communicated, EngineError> {
+    let input = Cow::Borrowed(input.unwrap_or_default());
+    let mut exchange = Exchange::new(program, input, timeout, max_output)?;
+    let mut buffer = Vec::new();
+    loop {
+        let mut fds = vec![PollFd::new(program.pidfd(), PollFlags::POLLIN)];
+        fds.extend(
+            exchange
+                .reads()
+                .map(|fd| PollFd::new(fd, PollFlags::POLLIN)),
+        );
+        fds.extend(
+            exchange
+                .writes()
+                .map(|fd| PollFd::new(fd, PollFlags::POLLOUT)),
+        );
+        let (ready, ended) = match poll(&mut fds, until(exchange.deadline())) {
+            Ok(n) => (n > 0, fds[0].any() == Some(true)),
+            Err(Errno::EINTR) => {
+                if interrupted() {
+                    exchange.interrupt(program)?;
+                }
+                continue;
+            }
+            Err(errno) => return Err(EngineError::system("poll")(errno)),
+        };
+        if !ready {
+            exchange.expire(program)?;
+        }
+        exchange.advance(program, &mut buffer)?;
+        if ended {
+            return exchange.finish(program, &mut buffer);
+        }
+    }
+}
+
 impl Container {
-    /// Writes `input`, or types it where the container has a terminal, reads what stdout and stderr give while they are pipes still held, and waits for the end.
-    ///
-    /// When `timeout` is over, both streams together exceed `max_output` bytes, or `interrupted` (called when a
-    /// signal handler ran) says so, everything in the container is killed; the result has the output so far.
+    /// As [`Program::communicate`].
     ///
     /// # Errors
     /// A fork's handle.
@@ -41,38 +81,6 @@ impl Container {
         max_output: Option<u64>,
         interrupted: &mut dyn FnMut() -> bool,
     ) -> Result<Communicated, EngineError> {
-        let input = Cow::Borrowed(input.unwrap_or_default());
-        let mut exchange = Exchange::new(self, input, timeout, max_output)?;
-        let mut buffer = Vec::new();
-        loop {
-            let mut fds = vec![PollFd::new(self.pidfd(), PollFlags::POLLIN)];
-            fds.extend(
-                exchange
-                    .reads()
-                    .map(|fd| PollFd::new(fd, PollFlags::POLLIN)),
-            );
-            fds.extend(
-                exchange
-                    .writes()
-                    .map(|fd| PollFd::new(fd, PollFlags::POLLOUT)),
-            );
-            let (ready, ended) = match poll(&mut fds, until(exchange.deadline())) {
-                Ok(n) => (n > 0, fds[0].any() == Some(true)),
-                Err(Errno::EINTR) => {
-                    if interrupted() {
-                        exchange.interrupt(self)?;
-                    }
-                    continue;
-                }
-                Err(errno) => return Err(EngineError::system("poll")(errno)),
-            };
-            if !ready {
-                exchange.expire(self)?;
-            }
-            exchange.advance(self, &mut buffer)?;
-            if ended {
-                return exchange.finish(self, &mut buffer);
-            }
-        }
+        communicate(self, input, timeout, max_output, interrupted)
     }
 }

@@ -1,15 +1,14 @@
 //! A running container: its streams, its end.
 
-use super::exit::{Exit, Used, from_status};
-use super::{EngineError, Prepared, Timing, lock};
+use super::exit::{Exit, Used};
+use super::program::reap;
+use super::{EngineError, Prepared, Program, Timing, lock};
 use crate::logging::event;
 use crate::owner::names::NameGuard;
 use fastbox_container::cgroup::{self, Counters, Reader};
 use fastbox_container::spawner::{self, Remains, Started, monotonic};
 use fastbox_sys::pidfd;
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -76,9 +75,21 @@ impl Container {
         lock(&self.end).name = name;
     }
 
-    /// Who its program runs as outside, if that is known here.
+    /// Who its program, or a user and a group inside, are outside, if that is known here.
     pub(super) fn user(&self) -> Option<(u32, u32)> {
         lock(&self.end).remains.as_ref().and_then(Remains::user)
+    }
+
+    pub(super) fn outside(&self, inside: (u32, u32)) -> Option<(u32, u32)> {
+        lock(&self.end).remains.as_ref()?.outside(inside)
+    }
+
+    pub(super) fn counters(&self) -> Option<&Arc<Counters>> {
+        self.counters.as_ref()
+    }
+
+    fn reader(&self) -> Option<&Reader<'static>> {
+        self.counters.as_deref().map(Counters::reader)
     }
 
     /// 64 hexadecimal digits.
@@ -151,20 +162,7 @@ impl Container {
         if !self.prepared.engine.is_mine() {
             return Err(EngineError::Forked);
         }
-        let deadline = timeout.map(|timeout| Instant::now() + timeout);
-        loop {
-            let mut fds = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
-            match poll(&mut fds, until(deadline)) {
-                Ok(0) if deadline.is_some_and(|deadline| Instant::now() >= deadline) => {
-                    return Ok(None);
-                }
-                Ok(0) => {}
-                Ok(_) => return self.ended().map(Some),
-                Err(Errno::EINTR) if interrupted() => return Ok(None),
-                Err(Errno::EINTR) => {}
-                Err(errno) => return Err(EngineError::system("wait for the container")(errno)),
-            }
-        }
+        Program::wait(self, timeout, interrupted)
     }
 
     /// Takes the end of a container whose pidfd says that it has ended, and hands over what it left.
@@ -179,7 +177,7 @@ impl Container {
         } else {
             0
         };
-        let (code, signal) = self.reap()?;
+        let (code, signal) = reap(self.pidfd.as_fd())?;
         if let Some(reader) = self.reader().filter(|_| !self.prepared.plan.has_own_pids()) {
             end_all(reader);
         }
@@ -207,36 +205,32 @@ impl Container {
         }
         Ok(exit)
     }
+}
 
-    fn reader(&self) -> Option<&Reader<'static>> {
-        self.counters.as_deref().map(Counters::reader)
+impl Program for Container {
+    fn pid(&self) -> i32 {
+        self.pid
     }
 
-    fn reap(&self) -> Result<(i32, Option<i32>), EngineError> {
-        loop {
-            match waitid(
-                Id::PIDFd(self.pidfd.as_fd()),
-                WaitPidFlag::WEXITED | WaitPidFlag::__WALL,
-            ) {
-                Ok(WaitStatus::Exited(_, code)) => return Ok((code, None)),
-                Ok(WaitStatus::Signaled(_, signal, _)) => {
-                    return Ok((128 + signal as i32, Some(signal as i32)));
-                }
-                Ok(_) | Err(Errno::EINTR) => {}
-                // Someone else in this process waited for any child, or SIGCHLD is ignored: the kernel still knows,
-                // from 6.15 on.
-                Err(Errno::ECHILD) => {
-                    let status = pidfd::exit_status(&self.pidfd).ok().flatten();
-                    return Ok(status.map_or((255, None), from_status));
-                }
-                // A real-time signal is none of nix's.
-                Err(Errno::EINVAL) => {
-                    let status = pidfd::exit_status(&self.pidfd).ok().flatten();
-                    return Ok(status.map_or((255, None), from_status));
-                }
-                Err(errno) => return Err(EngineError::system("wait for the container")(errno)),
-            }
-        }
+    fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    fn take_streams(&mut self) -> [Option<OwnedFd>; 4] {
+        let [stdin, stdout, stderr] = std::mem::take(&mut self.streams);
+        [stdin, stdout, stderr, self.terminal.take()]
+    }
+
+    fn kill(&self, signal: i32) -> Result<(), EngineError> {
+        Container::kill(self, signal)
+    }
+
+    fn kill_all(&self) -> Result<(), EngineError> {
+        Container::kill(self, nix::libc::SIGKILL)
+    }
+
+    fn ended(&self) -> Result<Exit, EngineError> {
+        Container::ended(self)
     }
 }
 
@@ -258,18 +252,6 @@ fn end_all(reader: &Reader<'_>) {
     while !reader.procs().is_empty() && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(1));
     }
-}
-
-/// What is left until `deadline`, for poll(2): rounded up, so that it is over when poll says so.
-pub(super) fn until(deadline: Option<Instant>) -> PollTimeout {
-    let Some(deadline) = deadline else {
-        return PollTimeout::NONE;
-    };
-    let left = deadline
-        .saturating_duration_since(Instant::now())
-        .as_micros()
-        .div_ceil(1000);
-    PollTimeout::try_from(left.min(i32::MAX as u128) as i32).unwrap_or(PollTimeout::MAX)
 }
 
 /// The steps of a start, and what came after it was `seen` to have ended.

@@ -102,6 +102,18 @@ pub enum EngineError {
         /// The other container, as named.
         name: String,
     },
+    /// A container in which something was to be executed.
+    #[error("container {id} has ended: nothing can be executed in it")]
+    NotRunning {
+        /// Its short id.
+        id: String,
+    },
+    /// A working directory for a program in a running container.
+    #[error("cwd {directory:?}: it must be an absolute path in the container")]
+    Directory {
+        /// The directory.
+        directory: String,
+    },
     /// Something that only control groups can clear away.
     #[error(
         "{what} needs control groups, to end what the container leaves, and there are none here for it"

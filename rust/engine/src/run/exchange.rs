@@ -1,11 +1,9 @@
 //! What passes between a caller and a container's pipes, step by step, without ever blocking.
 
-use super::EngineError;
 use super::communicate::Communicated;
-use super::container::Container;
+use super::{EngineError, Program};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::libc::SIGKILL;
 use std::borrow::Cow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -27,15 +25,14 @@ pub(super) struct Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    /// Takes a container's pipes. `timeout` begins now.
+    /// Takes a program's pipes. `timeout` begins now.
     pub(super) fn new(
-        container: &mut Container,
+        program: &mut dyn Program,
         input: Cow<'a, [u8]>,
         timeout: Option<Duration>,
         max_output: Option<u64>,
     ) -> Result<Exchange<'a>, EngineError> {
-        let [mut stdin, mut stdout, stderr] = std::mem::take(&mut container.streams);
-        let terminal = container.terminal.take();
+        let [mut stdin, mut stdout, stderr, terminal] = program.take_streams();
         let one_by_one = terminal.is_some();
         if let Some(terminal) = terminal {
             let copy = terminal.try_clone();
@@ -83,10 +80,10 @@ impl<'a> Exchange<'a> {
         self.timed_out || self.truncated || self.interrupted
     }
 
-    /// Writes and reads what can be, and kills the container if its output is too long.
+    /// Writes and reads what can be, and kills the program if its output is too long.
     pub(super) fn advance(
         &mut self,
-        container: &Container,
+        program: &dyn Program,
         buffer: &mut Vec<u8>,
     ) -> Result<(), EngineError> {
         if let Some(fd) = &self.stdin {
@@ -104,44 +101,45 @@ impl<'a> Exchange<'a> {
         for reader in &mut self.readers {
             if !reader.read(buffer, &mut self.left) && !killed && !self.truncated {
                 self.truncated = true;
-                container.kill(SIGKILL)?;
+                program.kill_all()?;
             }
         }
         Ok(())
     }
 
-    /// Kills the container if its time is up.
-    pub(super) fn expire(&mut self, container: &Container) -> Result<(), EngineError> {
+    /// Kills the program if its time is up.
+    pub(super) fn expire(&mut self, program: &dyn Program) -> Result<(), EngineError> {
         if self
             .deadline()
             .is_some_and(|deadline| Instant::now() >= deadline)
         {
             self.timed_out = true;
-            container.kill(SIGKILL)?;
+            program.kill_all()?;
         }
         Ok(())
     }
 
-    /// Kills the container because the caller wants no more of it.
-    pub(super) fn interrupt(&mut self, container: &Container) -> Result<(), EngineError> {
+    /// Kills the program because the caller wants no more of it.
+    pub(super) fn interrupt(&mut self, program: &dyn Program) -> Result<(), EngineError> {
         if !self.killed() {
             self.interrupted = true;
-            container.kill(SIGKILL)?;
+            program.kill_all()?;
         }
         Ok(())
     }
 
-    /// The end of a container whose pidfd says that it has ended.
+    /// The end of a program whose pidfd says that it has ended.
     pub(super) fn finish(
         mut self,
-        container: &Container,
+        program: &dyn Program,
         buffer: &mut Vec<u8>,
     ) -> Result<Communicated, EngineError> {
-        // All writers are gone with the container: what the pipes still hold is all there is.
+        // All writers are gone with a container: what the pipes still hold is all there is. Whom a program in another's
+        // has left behind is not waited for.
         for reader in &mut self.readers {
             self.truncated |= !reader.read(buffer, &mut self.left);
         }
-        let exit = container.ended()?;
+        let exit = program.ended()?;
         let [stdout, stderr] = self.readers.map(|reader| reader.bytes);
         Ok(Communicated {
             exit,

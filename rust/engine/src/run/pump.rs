@@ -1,8 +1,9 @@
 //! The command line's side of a container: streams passed through in bounded memory, signals passed on.
 
+use super::Container;
 use super::EngineError;
 use super::communicate::Communicated;
-use super::container::{Container, until};
+use super::program::until;
 use super::signals::{self, Signals};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};

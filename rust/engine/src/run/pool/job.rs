@@ -56,14 +56,7 @@ impl Job {
     pub(super) fn check(&self) -> Result<(), EngineError> {
         let refuse = |what| Err(EngineError::NulByte { what });
         let bad = |text: &String| text.contains('\0');
-        for (name, value) in &self.env {
-            if name.is_empty() || name.contains('=') {
-                return Err(EngineError::EnvironmentName { name: name.clone() });
-            }
-            if bad(name) || bad(value) {
-                return refuse("the environment");
-            }
-        }
+        refuse_environment(&self.env)?;
         if self.cwd.iter().any(bad) {
             return refuse("the working directory");
         }
@@ -72,4 +65,19 @@ impl Job {
         }
         Ok(())
     }
+}
+
+/// Refuses what no program's environment can hold.
+pub(in crate::run) fn refuse_environment(env: &[(String, String)]) -> Result<(), EngineError> {
+    for (name, value) in env {
+        if name.is_empty() || name.contains('=') {
+            return Err(EngineError::EnvironmentName { name: name.clone() });
+        }
+        if name.contains('\0') || value.contains('\0') {
+            return Err(EngineError::NulByte {
+                what: "the environment",
+            });
+        }
+    }
+    Ok(())
 }

@@ -15,6 +15,8 @@ use std::time::Duration;
 use streams::Ends;
 
 pub use job::Job;
+pub(super) use job::refuse_environment;
+pub(super) use order::environment;
 
 /// More than this would fill the machine's tables of mounts, namespaces and control groups before it helped anyone.
 pub const MOST_READY: usize = 4096;

@@ -26,7 +26,7 @@ impl Order<'_> {
 
     /// Header and strings, as the stub reads them (`fastbox_sys::order`).
     pub(super) fn head(&self, hostname: &str, streams: u32) -> Result<Vec<u8>, EngineError> {
-        let env = self.environment(hostname);
+        let env = environment(self.base, self.env, hostname);
         let paths = Plan::candidates(self.program(), &env);
         let files = self.files.iter().map(|(path, _)| path);
         let mut strings = Vec::new();
@@ -53,22 +53,27 @@ impl Order<'_> {
         message.append(&mut strings);
         Ok(message)
     }
+}
 
-    fn environment(&self, hostname: &str) -> Vec<String> {
-        let mut env = self.base.to_vec();
-        for (name, value) in self.env {
-            let entry = format!("{name}={value}");
-            let known = env
-                .iter_mut()
-                .find(|known| known.split('=').next() == Some(name.as_str()));
-            match known {
-                Some(known) => *known = entry,
-                None => env.push(entry),
-            }
+/// A plan's environment with what is set beside, or instead.
+pub(in crate::run) fn environment(
+    base: &[String],
+    set: &[(String, String)],
+    hostname: &str,
+) -> Vec<String> {
+    let mut env = base.to_vec();
+    for (name, value) in set {
+        let entry = format!("{name}={value}");
+        let known = env
+            .iter_mut()
+            .find(|known| known.split('=').next() == Some(name.as_str()));
+        match known {
+            Some(known) => *known = entry,
+            None => env.push(entry),
         }
-        if !env.iter().any(|entry| entry.starts_with("HOSTNAME=")) {
-            env.push(format!("HOSTNAME={hostname}"));
-        }
-        env
     }
+    if !env.iter().any(|entry| entry.starts_with("HOSTNAME=")) {
+        env.push(format!("HOSTNAME={hostname}"));
+    }
+    env
 }

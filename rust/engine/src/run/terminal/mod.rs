@@ -4,8 +4,9 @@ mod flow;
 mod keys;
 mod raw;
 
+use super::Container;
 use super::communicate::Communicated;
-use super::container::{Container, until};
+use super::program::until;
 use super::programs::monitor;
 use super::pump::{PATIENCE, Pump};
 use super::signals::Signals;

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol, Required, TypedDict
+from typing import Any, Literal, Protocol, Required, TypedDict
 
 from _typeshed import ReadableBuffer
 
 from fastbox.config import Config
+from fastbox.containers import Completed
 
 
 class HasFileno(Protocol):
@@ -16,6 +17,20 @@ class HasFileno(Protocol):
 
     def fileno(self) -> int:
         """Its descriptor."""
+
+
+class Running(Protocol):
+    """A program that was started, as the extension has it."""
+
+    @property
+    def pid(self) -> int: ...
+    def take(self, stream: str) -> int | None: ...
+    def wait(
+        self, args: list[str], timeout: float | None, text: Text | None
+    ) -> Completed[Any] | None: ...
+    def kill(self, signal: int) -> None: ...
+    def fileno(self) -> int: ...
+    def close(self) -> None: ...
 
 
 Stream = int | HasFileno

@@ -10,9 +10,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import IO, Any, Self
 
-    from fastbox import _core
-    from fastbox._calls import Text
-    from fastbox._core import Completed
+    from fastbox._calls import Running, Text
+    from fastbox.containers import Completed
 
 
 class Program:
@@ -20,9 +19,9 @@ class Program:
     `stdout`, `stderr`, else None."""
 
     __slots__ = ("_args", "_core", "_streams", "_text")
-    _core: _core.Container | _core.Exec
 
-    def __init__(self, args: list[str], text: Text | None) -> None:
+    def __init__(self, core: Running, args: list[str], text: Text | None) -> None:
+        self._core = core
         self._args = args
         self._text = text
         self._streams: dict[str, IO[Any] | None] = {}
@@ -121,10 +120,6 @@ class Exec(Program):
     """
 
     __slots__ = ()
-
-    def __init__(self, core: _core.Exec, args: list[str], text: Text | None) -> None:
-        super().__init__(args, text)
-        self._core = core
 
     def _named(self) -> str:
         return f"pid {self.pid}"

@@ -68,11 +68,10 @@ class Container(Program):
     """
 
     __slots__ = ("_terminal",)
-    _core: _core.Container
 
     def __init__(self, core: _core.Container, args: list[str], text: Text | None) -> None:
-        super().__init__(args, text)
-        self._core = core
+        super().__init__(core, args, text)
+        self._core: _core.Container = core
         self._terminal: Terminal | None = None
 
     @property
@@ -166,7 +165,7 @@ class Container(Program):
         cwd: str | os.PathLike[str] | None = None,
         user: str | int | None = None,
     ) -> Exec:
-        """Starts one more program in the running container, and returns while it runs. See `exec`."""
+        """Starts one more program in the container, and returns while it runs. See `exec`."""
         args = arguments(command)
         three = numbers(stdin, stdout, stderr)
         core = self._core.exec_start(args, _brought(three, env, cwd, user))

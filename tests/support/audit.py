@@ -122,7 +122,8 @@ class Audit:
         alive = self._alive()
         groups = [owner for top in self.cgroup_tops() for owner in _listed(top) if owner.is_dir()]
         ours = [owner for owner in groups if owner.name.startswith(self.tag)]
-        left = [owner for owner in ours if owner.name not in alive]
+        # An owner has a second group for containers with a device list of their own.
+        left = [owner for owner in ours if owner.name.removesuffix(".devices") not in alive]
         for owner in ours:
             left += [path for path in _listed(owner) if _CONTAINER.fullmatch(path.name)]
         return [f"cgroup: {path}" for path in left]

@@ -188,10 +188,16 @@ impl Container {
     /// What a failure says of the container: once that ends, its namespaces and groups are closed to more.
     fn why(&self, error: ContainerError) -> EngineError {
         match &error {
-            // In a pid namespace whose first process ends the kernel has no room for more (pid_namespaces(7)).
+            // In a pid namespace whose first process ends the kernel has no room for more (pid_namespaces(7)); that
+            // process has no namespaces any more.
             ContainerError::Enter {
                 step: "clone",
                 errno: Errno::ENOMEM,
+                ..
+            }
+            | ContainerError::Enter {
+                step: "enter",
+                errno: Errno::ESRCH,
                 ..
             } => self.not_running(),
             ContainerError::Enter { .. } | ContainerError::Spawner { .. } => match self.runs() {

@@ -94,7 +94,9 @@ impl Container {
         let entered = prepared.engine.spawner.enter(plan, entering, self.pidfd());
         let mut entered = entered.map_err(|error| self.why(error))?;
         // While the stub comes to life.
-        let oom_kills = self.counters().and_then(|counters| counters.reader().oom_kills());
+        let oom_kills = self
+            .counters()
+            .and_then(|counters| counters.reader().oom_kills());
         let settled = entered.settle(&mut |socket: BorrowedFd<'_>, events| {
             let events = PollFlags::from_bits_truncate(events);
             ready(socket, events, deadline, interrupted)

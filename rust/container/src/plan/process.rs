@@ -30,8 +30,11 @@ pub struct Process {
     /// The bounding set.
     keep: CapSet,
     /// The system call filter: its instructions and flags.
-    filter: Option<(Arc<[u8]>, u32)>,
+    filter: Option<Filter>,
 }
+
+/// Instructions and flags (seccomp(2)).
+type Filter = (Arc<[u8]>, u32);
 
 /// Where a process comes from that is to become a container's.
 pub(super) struct From {
@@ -272,7 +275,7 @@ impl Compiler<'_> {
 }
 
 /// Instructions and flags of a filter.
-fn filter(seccomp: Option<&LinuxSeccomp>) -> Result<Option<(Arc<[u8]>, u32)>, PlanError> {
+fn filter(seccomp: Option<&LinuxSeccomp>) -> Result<Option<Filter>, PlanError> {
     let filter = seccomp
         .map(|spec| compile_cached(spec, Arch::of_kernel()?))
         .transpose()?;

@@ -225,27 +225,24 @@ impl Entered {
     ) -> Result<Option<Child>, ContainerError> {
         let lost = ContainerError::spawner("reach the process that enters the container");
         let mut child = None;
-        match self.talk(&mut child, ready) {
-            Ok(Talk::Over(None)) => {
-                self.end();
-                child.map(Some).ok_or_else(|| lost(Errno::ECHILD))
-            }
-            Ok(Talk::Over(Some(failure))) => {
-                self.end();
-                child.map(Child::end);
-                Err(self.explained(failure))
-            }
-            Ok(Talk::Unheard) => {
-                child.map(Child::end);
-                self.end();
-                Ok(None)
-            }
-            Err(errno) => {
-                child.map(Child::end);
-                self.end();
-                Err(lost(errno))
-            }
+        let talk = self.talk(&mut child, ready);
+        self.end();
+        let failure = match talk {
+            Ok(Talk::Over(None)) => return child.map(Some).ok_or_else(|| lost(Errno::ECHILD)),
+            Ok(Talk::Over(Some(failure))) => Some(self.explained(failure)),
+            Ok(Talk::Unheard) => None,
+            Err(errno) => Some(lost(errno)),
+        };
+        // What the stub said last, before its end, may still be unread.
+        while child.is_none()
+            && let Ok(Some(answer)) = self.hear()
+        {
+            note(answer, &mut child);
         }
+        if let Some(child) = child {
+            child.end();
+        }
+        failure.map_or(Ok(None), Err)
     }
 
     fn talk(
@@ -272,21 +269,24 @@ impl Entered {
             if !ready(socket, libc::POLLIN)? {
                 return Ok(Talk::Unheard);
             }
-            let mut bytes = [0; Answer::LEN];
-            let (got, fd) = match channel::receive_some(socket, &mut bytes) {
-                Err(Errno::EINTR | Errno::EAGAIN) => continue,
-                Err(Errno::ECONNRESET) => (0, None),
-                received => received?,
-            };
-            if got < bytes.len() {
-                return Ok(Talk::Over(failure));
-            }
-            match (Answer::from_bytes(bytes), fd) {
-                (Answer::Begun(pid), Some(pidfd)) => *child = Some(Child { pid, pidfd }),
+            match self.hear() {
+                Err(Errno::EINTR | Errno::EAGAIN) => {}
+                Err(errno) => return Err(errno),
+                Ok(None) => return Ok(Talk::Over(failure)),
                 // No room for its pidfd here.
-                (Answer::Begun(_), None) => return Err(Errno::EMFILE),
-                (Answer::Failed { step, errno }, _) => failure = Some((step, errno)),
+                Ok(Some((Answer::Begun(_), None))) => return Err(Errno::EMFILE),
+                Ok(Some(answer)) => failure = note(answer, child).or(failure),
             }
+        }
+    }
+
+    /// What was said, if something was; None at the end.
+    fn hear(&self) -> Result<Option<Said>, Errno> {
+        let mut bytes = [0; Answer::LEN];
+        match channel::receive_some(self.socket.as_fd(), &mut bytes) {
+            Err(Errno::ECONNRESET) => Ok(None),
+            Ok((got, _)) if got < bytes.len() => Ok(None),
+            received => received.map(|(_, fd)| Some((Answer::from_bytes(bytes), fd))),
         }
     }
 
@@ -330,6 +330,19 @@ impl Drop for Entered {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// An answer with the fd that came with it.
+type Said = (Answer, Option<OwnedFd>);
+
+/// Takes the process that has begun; gives what has failed.
+fn note((answer, pidfd): Said, child: &mut Option<Child>) -> Option<(u32, i32)> {
+    match (answer, pidfd) {
+        (Answer::Failed { step, errno }, _) => return Some((step, errno)),
+        (Answer::Begun(pid), Some(pidfd)) => *child = Some(Child { pid, pidfd }),
+        (Answer::Begun(_), None) => {}
+    }
+    None
 }
 
 enum Talk {

@@ -183,7 +183,8 @@ def example(name: str) -> str:
     """One of the engine's examples, built as the wheel was."""
     if shutil.which("cargo") is None:
         raise Absent("cargo is not installed")
-    command = ["cargo", "build", "-q", "--release", "--locked", "-p", "fastbox-engine"]
+    # Of the whole workspace, as the tests build it: then it is there already.
+    command = ["cargo", "build", "-q", "--release", "--locked", "--workspace"]
     command += ["--example", name, "--message-format", "json-render-diagnostics"]
     made = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     messages = map(json.loads, made.stdout.splitlines())

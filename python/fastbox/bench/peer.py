@@ -60,7 +60,7 @@ class Peer(ABC):
         """What the command says of itself."""
         if self.command is None:
             return ""
-        said = subprocess.run([self.path(), "--version"], stdout=subprocess.PIPE, text=True)
+        said = subprocess.run([self.path(), "--version"], capture_output=True, text=True)
         return said.stdout.splitlines()[0].strip() if said.stdout else ""
 
     @abstractmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import time
@@ -66,6 +67,7 @@ class GoJudge(Peer):
             port = free.getsockname()[1]
         address = f"127.0.0.1:{port}"
         command = [self.path(), "-http-addr", address, "-silent", "-dir", str(bench.scratch)]
+        command += ["-cgroup-prefix", f"fastbox-bench-{os.getpid()}"]
         job = {
             "args": list(bench.command),
             "files": [{"content": ""}, {"name": "stdout", "max": 4096}],

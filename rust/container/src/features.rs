@@ -29,6 +29,21 @@ impl Features {
         }
     }
 
+    /// The kernel's release and version, as uname(2) has them: what is found out on one counts for no other.
+    #[must_use]
+    pub fn kernel() -> String {
+        nix::sys::utsname::uname().map_or_else(
+            |_| String::new(),
+            |names| {
+                format!(
+                    "{} {}",
+                    names.release().display(),
+                    names.version().display()
+                )
+            },
+        )
+    }
+
     /// What [`Features::probe`] said on this very kernel, as kept in `file`; else asks, and keeps it there.
     #[must_use]
     pub fn kept_in(file: &Path) -> Features {

@@ -45,8 +45,8 @@ const BACKLOG: usize = 64;
 
 /// What a spawner is started with.
 pub struct Config {
-    /// The host's control groups.
-    pub driver: Driver,
+    /// The host's control groups; looked for by whoever needs them first.
+    pub driver: Arc<OnceLock<Driver>>,
     /// The owner's name: containers' groups are below it.
     pub owner: String,
     /// The directory for what containers write, on disk.

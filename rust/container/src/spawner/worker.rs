@@ -5,7 +5,7 @@ use super::{
     Config, Inside, Job, Remains, Shared, Stream, enter, janitor, lean, lock, namespaces, network,
     owned,
 };
-use crate::cgroup::{Bases, Kind};
+use crate::cgroup::{Bases, Driver, Kind};
 use crate::error::ContainerError;
 use fastbox_sys::channel::{self, Channel};
 use fastbox_sys::launch::Stack;
@@ -105,9 +105,10 @@ fn settle_in(
         Mode::empty(),
     )
     .map_err(failed("open /dev/null"))?;
-    let bases = match config.driver.kind() {
+    let driver = config.driver.get_or_init(Driver::probe);
+    let bases = match driver.kind() {
         Kind::None => None,
-        _ => Some(Bases::open(&config.driver)?),
+        _ => Some(Bases::open(driver)?),
     };
     let mut inside = Inside {
         null,

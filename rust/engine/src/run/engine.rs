@@ -21,7 +21,8 @@ pub struct Engine {
     pid: u32,
     pub(super) paths: Paths,
     pub(super) store: Store,
-    pub(super) driver: Driver,
+    driver: Arc<OnceLock<Driver>>,
+    pub(super) brief: bool,
     pub(super) owner: Arc<Owner>,
     pub(super) spawner: Late,
     features: Features,
@@ -60,19 +61,19 @@ impl Engine {
     /// As [`engine`].
     pub fn with(paths: Paths, features: Features) -> Result<Arc<Engine>, EngineError> {
         keep_filters_in(paths.run().join("seccomp"));
-        let driver = Driver::probe();
+        let driver = Arc::new(OnceLock::new());
         let store = Store::open(paths.root())?;
         let brief = programs::brief();
         if !brief {
             // What dead processes left is cleared before more is added; of a brief one, by its watchdog.
-            reconcile(&paths, &driver).tell();
+            reconcile(&paths, driver.get_or_init(Driver::probe)).tell();
         }
         let owner = Arc::new(Owner::register(&paths)?);
         let heir = programs::start_watchdog(&owner)?;
         let stub = programs::stub()?;
         let ids = Ids::new(paths.run());
         let config = Config {
-            driver: driver.clone(),
+            driver: Arc::clone(&driver),
             owner: owner.id().to_owned(),
             uppers: owner.uppers()?.to_owned(),
             stub,
@@ -102,10 +103,16 @@ impl Engine {
             paths,
             store,
             driver,
+            brief,
             owner,
             spawner,
             disk_uppers: OnceLock::new(),
         }))
+    }
+
+    /// The host's control groups.
+    pub(super) fn driver(&self) -> &Driver {
+        self.driver.get_or_init(Driver::probe)
     }
 
     /// Why what containers write cannot go to the store's disk, if it cannot.

@@ -8,11 +8,14 @@ use crate::compose::annotation;
 use crate::options::{CgroupNamespace, Checked};
 use fastbox_container::ContainerError;
 use fastbox_container::cgroup::{self, Kind};
+use fastbox_container::features::Features;
 use fastbox_container::plan::{Choices, Plan, Storage, Userns, has_upper};
 use fastbox_container::security::caps::{self, CapSet};
 use nix::errno::Errno;
 use oci_spec::runtime::Spec;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 impl Engine {
@@ -41,6 +44,7 @@ impl Engine {
             return Err(EngineError::NeedsGroups { what: "--pid" });
         }
         if plan.userns().own_range()
+            && !self.is_known_to_map(&plan)
             && let Err(error) = self.warm(&plan)
         {
             match &error {
@@ -94,7 +98,7 @@ impl Engine {
     }
 
     fn compiled(&self, spec: &Spec, choices: &Choices) -> Result<Arc<Plan>, EngineError> {
-        let plan = Plan::compile(spec, choices, &self.driver, self.spawner.group())?;
+        let plan = Plan::compile(spec, choices, self.driver(), self.spawner.group())?;
         Ok(Arc::new(plan))
     }
 
@@ -104,21 +108,34 @@ impl Engine {
         if parent.is_top() {
             return Ok(());
         }
-        if self.driver.kind() == Kind::None {
+        if self.driver().kind() == Kind::None {
             return Err(EngineError::Limit {
                 flag: "--cgroup-parent",
                 value: parent.as_str().to_owned(),
                 why: self
-                    .driver
+                    .driver()
                     .missing()
                     .first()
                     .map_or_else(String::new, |one| one.why.clone()),
             });
         }
         self.owner.will_use_parent(parent)?;
-        cgroup::make_parent(&self.driver, parent, plan.limits(), |path| {
+        cgroup::make_parent(self.driver(), parent, plan.limits(), |path| {
             Ok::<_, EngineError>(self.owner.will_make_group(path)?)
         })
+    }
+
+    /// Whether an earlier process of this kernel has mapped ids of the store's file system, and nothing else is to be
+    /// mapped. Only a process of one container gains by not trying: others need the range that trying makes.
+    fn is_known_to_map(&self, plan: &Plan) -> bool {
+        let known = || std::fs::read_to_string(self.mapped()?).ok();
+        self.brief && plan.binds().is_empty() && known().is_some_and(|of| of == Features::kernel())
+    }
+
+    /// The file that says so.
+    fn mapped(&self) -> Option<PathBuf> {
+        let device = std::fs::metadata(self.paths.root()).ok()?.dev();
+        Some(self.paths.run().join(format!("maps-ids-of-{device}")))
     }
 
     /// Makes the range of the plan's first container: the way to find out whether its files can have one.
@@ -137,6 +154,12 @@ impl Engine {
         self.spawner
             .warm(plan, base, &opened)
             .inspect_err(|_| self.ids.give_back([base]))?;
+        if self.brief
+            && let Some(file) = self.mapped()
+        {
+            // Where it cannot be written, the next one tries again.
+            let _ = std::fs::write(file, Features::kernel());
+        }
         Ok(())
     }
 }

@@ -56,7 +56,7 @@ impl Engine {
             }
         })?;
         may::give(&options)?;
-        let swap_limit = options.memory.is_some() && self.driver.limits_swap();
+        let swap_limit = options.memory.is_some() && self.driver().limits_swap();
         let asked = image;
         let mut facts = compose::Host::probe(here.clone(), swap_limit, &options)?;
         facts.terminal = terminal_size(&options);

@@ -276,9 +276,15 @@ fn a_broken_blob_is_named_and_loading_again_helps() {
         assert_eq!(text(&scratch.store, "a:1"), b"top");
     }
     stop(&scratch.store);
-    std::fs::remove_file(&blob).unwrap();
-    let error = scratch.store.resolve("a:1").unwrap_err();
-    assert!(matches!(error, ImageError::Lost { .. }), "{error:?}");
+    let manifest = scratch.store.get("a:1").unwrap().manifest.hex();
+    for lost in [
+        blob,
+        scratch.store.root().join("blobs/sha256").join(manifest),
+    ] {
+        std::fs::remove_file(&lost).unwrap();
+        let error = scratch.store.resolve("a:1").unwrap_err();
+        assert!(matches!(error, ImageError::Lost { .. }), "{error:?}");
+    }
     scratch.store.remove("a:1", false).unwrap();
     scratch.check_empty();
 }

@@ -1,5 +1,6 @@
 //! Unpacking an image again, where the machine stopped before its files were on the disk.
 
+use std::io;
 use std::sync::mpsc;
 
 use rustix::fs::FlockOperation;
@@ -32,7 +33,7 @@ impl Store {
             return Ok(());
         };
         self.restore_record(&record).map_err(|error| match error {
-            ImageError::Io { .. } => error,
+            ImageError::Io { ref source, .. } if source.kind() != io::ErrorKind::NotFound => error,
             error => ImageError::Lost {
                 image: match asked.reference() {
                     Some(name) => name.short(),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -119,8 +121,19 @@ class Podman(Peer):
 
     @contextmanager
     def open(self, bench: Bench) -> Iterator[Run]:
-        command = [self.path(), "run", "--rm", "--network", "none"]
-        # crun refuses hybrid control groups; its own limits may be more than this machine has.
-        command += ["--runtime", "runc", "--ulimit", "nofile=1024:1024"]
-        command += ["--ulimit", "nproc=1024:1024", "--rootfs", f"{bench.root}:O", *bench.command]
-        yield lambda: spawned(command)
+        # State of its own: for an ordinary user podman leaves a process there that holds his
+        # namespaces, and which of several bears his name cannot be told. No path of over 50 bytes.
+        with tempfile.TemporaryDirectory(prefix="podman-") as state:
+            command = [self.path(), "--root", str(bench.scratch / "podman"), "--runroot", state]
+            command += ["--tmpdir", state, "run", "--rm", "--network", "none"]
+            # crun refuses hybrid control groups; its own limits may be more than this machine has.
+            command += ["--runtime", "runc", "--ulimit", "nofile=1024:1024"]
+            command += ["--ulimit", "nproc=1024:1024"]
+            command += ["--rootfs", f"{bench.root}:O", *bench.command]
+            try:
+                yield lambda: spawned(command)
+            finally:
+                pause = Path(state, "pause.pid")
+                # It ends by itself where it could not make namespaces.
+                with suppress(FileNotFoundError, ProcessLookupError):
+                    os.kill(int(pause.read_text()), signal.SIGKILL)

@@ -254,6 +254,11 @@ def test_the_end_of_the_container(busybox: str) -> None:
     container.close()
     with pytest.raises(ValueError, match="closed"):
         container.exec(["true"])
+    # Nobody has waited for them, and the container ends all the same.
+    with plan.start(["sleep", "1000"]) as container:
+        programs = [container.exec_start(["sleep", "1000"]) for _ in range(3)]
+        container.exec_start(["true"])
+    assert [program.wait(10).signal for program in programs] == [signal.SIGKILL] * 3
     # The first process ends by itself.
     with plan.start(["sleep", "0.5"]) as short:
         assert short.exec(["sleep", "1000"], timeout=30).signal == signal.SIGKILL

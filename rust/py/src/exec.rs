@@ -101,9 +101,11 @@ pub fn start<'py>(
     let request = request(args, asked)?;
     let mut interrupt = Interrupt::default();
     let began = log::detach(py, || {
-        container
-            .handle()
-            .with(|container| container.exec(request, None, &mut || interrupt.came()))
+        container.handle().with(|container| {
+            let began = container.exec(request, None, &mut || interrupt.came())?;
+            began.iter().try_for_each(Executed::watch)?;
+            Ok(began)
+        })
     });
     let began = interrupt.or(began.map_err(|error| errors::engine(py, error)))?;
     let executed = began.ok_or_else(closed)?;

@@ -46,10 +46,15 @@ pub struct Exec {
 /// A program that was executed in a running container. It ends with the container at the latest. Dropping it kills the
 /// program, and what of its process group still runs.
 pub struct Executed {
+    streams: [Option<OwnedFd>; 3],
+    process: Arc<Process>,
+}
+
+/// The process itself.
+pub(super) struct Process {
     prepared: Arc<Prepared>,
     pid: i32,
-    pidfd: OwnedFd,
-    streams: [Option<OwnedFd>; 3],
+    pub(super) pidfd: OwnedFd,
     counters: Option<Arc<Counters>>,
     /// How many the out-of-memory killer had killed before.
     oom_kills: Option<u64>,
@@ -110,15 +115,18 @@ impl Container {
             child.pid,
             self.id()
         );
-        Ok(Some(Executed {
+        let process = Process {
             prepared: Arc::clone(prepared),
             pid: child.pid,
             pidfd: child.pidfd,
-            streams: std::mem::take(&mut entered.streams),
             counters: self.counters().cloned(),
             oom_kills,
             began,
             exit: Mutex::new(None),
+        };
+        Ok(Some(Executed {
+            streams: std::mem::take(&mut entered.streams),
+            process: Arc::new(process),
         }))
     }
 
@@ -233,11 +241,11 @@ fn read_beneath(root: &OwnedFd, path: &str) -> Result<Vec<u8>, Errno> {
 
 impl Program for Executed {
     fn pid(&self) -> i32 {
-        self.pid
+        self.process.pid
     }
 
     fn pidfd(&self) -> BorrowedFd<'_> {
-        self.pidfd.as_fd()
+        self.process.pidfd.as_fd()
     }
 
     fn take_streams(&mut self) -> [Option<OwnedFd>; 4] {
@@ -246,8 +254,8 @@ impl Program for Executed {
     }
 
     fn kill(&self, signal: i32) -> Result<(), EngineError> {
-        self.mine()?;
-        match pidfd::send_number(&self.pidfd, signal) {
+        self.process.mine()?;
+        match pidfd::send_number(&self.process.pidfd, signal) {
             Err(Errno::ESRCH) => Ok(()),
             sent => sent.map_err(EngineError::system("send the signal")),
         }
@@ -255,15 +263,34 @@ impl Program for Executed {
 
     fn kill_all(&self) -> Result<(), EngineError> {
         // Where the group cannot be had, it is at least the program.
-        self.mine()?;
-        let exit = lock(&self.exit);
-        if exit.is_none() && pidfd::send_group(&self.pidfd, self.pid, SIGKILL).is_err() {
+        self.process.mine()?;
+        let exit = lock(&self.process.exit);
+        let process = &self.process;
+        if exit.is_none() && pidfd::send_group(&process.pidfd, process.pid, SIGKILL).is_err() {
             return self.kill(SIGKILL);
         }
         Ok(())
     }
 
     fn ended(&self) -> Result<Exit, EngineError> {
+        self.process.ended()
+    }
+}
+
+impl Executed {
+    /// Has its end taken as soon as that comes, whoever waits for it or not: until then its container, whose pid
+    /// namespace it is in, cannot end (zap_pid_ns_processes in the kernel).
+    ///
+    /// # Errors
+    /// A thread or a descriptor that cannot be had.
+    pub fn watch(&self) -> Result<(), EngineError> {
+        super::reaper::watch(&self.process)
+    }
+}
+
+impl Process {
+    /// Takes its end, which has come.
+    pub(super) fn ended(&self) -> Result<Exit, EngineError> {
         self.mine()?;
         let mut end = lock(&self.exit);
         if let Some(exit) = &*end {
@@ -290,14 +317,6 @@ impl Program for Executed {
         *end = Some(exit.clone());
         Ok(exit)
     }
-}
-
-impl Executed {
-    /// What its container was made of.
-    #[must_use]
-    pub fn prepared(&self) -> &Arc<Prepared> {
-        &self.prepared
-    }
 
     fn mine(&self) -> Result<(), EngineError> {
         match self.prepared.engine.is_mine() {
@@ -309,7 +328,8 @@ impl Executed {
 
 impl Drop for Executed {
     fn drop(&mut self) {
-        if self.mine().is_ok() && lock(&self.exit).is_none() {
+        let runs = self.process.mine().is_ok() && lock(&self.process.exit).is_none();
+        if runs {
             let _ = self.kill_all();
             let _ = self.wait(None, &mut || false);
         }

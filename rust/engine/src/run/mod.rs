@@ -23,6 +23,7 @@ mod prepare;
 mod program;
 mod programs;
 mod pump;
+mod reaper;
 mod signals;
 mod skeleton;
 mod start;

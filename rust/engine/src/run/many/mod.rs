@@ -202,12 +202,12 @@ impl Notification {
         Ok(Notification(fd))
     }
 
-    fn give(&self) {
+    pub(in crate::run) fn give(&self) {
         // Its counter cannot overflow by ones.
         let _ = self.0.write(1);
     }
 
-    fn take(&self) {
+    pub(in crate::run) fn take(&self) {
         // Nothing there is nothing taken.
         let _ = self.0.read();
     }

@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import anyio
 import fastbox
 import pytest
-from fastbox import DEVNULL, PIPE, STDOUT
+from fastbox import DEVNULL, PIPE, STDOUT, aio
 from needs import needs_root
 
 STATUS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Uid", "Gid")
@@ -337,3 +338,30 @@ def test_a_fork_has_no_part_in_it(container: fastbox.Container) -> None:
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
     assert container.exec(["true"]).exit_code == 0
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+def test_awaited(busybox: str, loop: str) -> None:
+    data = os.urandom(1 << 20)
+
+    async def main() -> None:
+        async with await aio.start(busybox, ["sleep", "1000"]) as container:
+            done = await container.exec(["cat"], input=data)
+            assert (done.exit_code, done.stdout, done.stderr) == (0, data, b"")
+            script = "echo err >&2; echo out; sleep 1000 & exit 3"
+            done = await container.exec(["sh", "-c", script], env={"A": "b"}, cwd="/bin", user=5)
+            assert (done.exit_code, done.stdout, done.stderr) == (3, b"out\n", b"err\n")
+            with pytest.raises(fastbox.ExitError):
+                await container.exec(["false"], check=True)
+            with pytest.raises(TimeoutError), anyio.fail_after(0.2):
+                await container.exec(["sh", "-c", "sleep 2000 & sleep 2000"])
+            deadline = time.monotonic() + 5
+            count = ["sh", "-c", "ps -o args | grep -c 'sleep 200[0]'"]
+            while (await container.exec(count)).stdout != b"0\n":
+                assert time.monotonic() < deadline
+            async with await container.exec_start(["cat"], stdin=PIPE) as program:
+                await program.stdin.send(b"x")
+                assert await program.stdout.receive() == b"x"
+            assert not Path(f"/proc/{program.pid}").exists()
+
+    anyio.run(main, backend=loop)

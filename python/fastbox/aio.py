@@ -23,14 +23,14 @@ from fastbox.many import Many, checked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from types import TracebackType
     from typing import Any, Self, Unpack
 
     from fastbox._calls import Command, JobCall, Stream
     from fastbox.config import Config
 
-__all__ = ["Container", "Pool", "run", "start"]
+__all__ = ["Container", "Exec", "Pool", "run", "start"]
 
 # Descriptors that one run takes here, and those left to everything else.
 _PER_RUN, _SPARE = 6, 128
@@ -132,47 +132,42 @@ class Pool:
         self._pool = None
 
 
-class Container:
-    """A program that runs in a container of its own: `async with await start(...)`.
+class _Program:
+    """A program that was started."""
 
-    Leaving kills what still runs. Read what you asked to be a pipe: a full one stops the program.
-    """
+    __slots__ = ("_program", "stderr", "stdin", "stdout")
 
-    __slots__ = ("_container", "stderr", "stdin", "stdout")
-
-    def __init__(self, container: containers.Container) -> None:
-        self._container = container
-        self.stdin = _pipe(container, "stdin", Sender)
-        self.stdout = _pipe(container, "stdout", Receiver)
-        self.stderr = _pipe(container, "stderr", Receiver)
-
-    @property
-    def id(self) -> str:
-        """64 hexadecimal digits."""
-        return self._container.id
+    def __init__(self, program: containers.Container | containers.Exec) -> None:
+        self._program = program
+        self.stdin = _pipe(program, "stdin", Sender)
+        self.stdout = _pipe(program, "stdout", Receiver)
+        self.stderr = _pipe(program, "stderr", Receiver)
 
     @property
     def pid(self) -> int:
-        """The process id outside of the container's first process."""
-        return self._container.pid
+        """The process id outside of the program, in a container of its first process."""
+        return self._program.pid
 
     async def wait(self) -> Completed[Any]:
-        """Waits for the end of the first process, with which all others end."""
-        await anyio.wait_readable(self._container.fileno())
-        return self._container.wait(0)
+        """Waits for the program's end. With the first process of a container all others end."""
+        await anyio.wait_readable(self._program.fileno())
+        return self._program.wait(0)
 
     def kill(self, signal: int = 9) -> None:
-        """Sends a signal to the first process, as `fastbox.Container.kill`."""
-        self._container.kill(signal)
+        """Sends a signal to the program, as `fastbox.Container.kill`."""
+        self._program.kill(signal)
 
     async def aclose(self) -> None:
-        """Kills what still runs, removes the container and closes the streams."""
+        """Kills what still runs of it, cleans up and closes the streams."""
         with anyio.CancelScope(shield=True):
-            self._container.kill(9)
+            self._program.kill(9)
             await self.wait()
-            for stream in (self.stdin, self.stdout, self.stderr):
-                if stream is not None:
-                    stream.close()
+            self._close()
+
+    def _close(self) -> None:
+        for stream in (self.stdin, self.stdout, self.stderr):
+            if stream is not None:
+                stream.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -184,6 +179,113 @@ class Container:
         trace: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+
+class Exec(_Program):
+    """A program that was started in a running container, by `Container.exec_start`.
+
+    Leaving `async with` kills it. Read what you asked to be a pipe: a full one stops the program.
+    """
+
+    __slots__ = ()
+
+    async def aclose(self) -> None:
+        """Kills it with what is still in its process group, and closes the streams."""
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self._program.close)
+            self._close()
+
+
+class Container(_Program):
+    """A program that runs in a container of its own: `async with await start(...)`.
+
+    Leaving kills what still runs. Read what you asked to be a pipe: a full one stops the program.
+    """
+
+    __slots__ = ("_container",)
+
+    def __init__(self, container: containers.Container) -> None:
+        super().__init__(container)
+        self._container = container
+
+    @property
+    def id(self) -> str:
+        """64 hexadecimal digits."""
+        return self._container.id
+
+    async def exec_start(
+        self,
+        command: Command,
+        *,
+        stdin: Stream | None = None,
+        stdout: Stream = PIPE,
+        stderr: Stream = PIPE,
+        env: Mapping[str, str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        user: str | int | None = None,
+    ) -> Exec:
+        """Starts one more program in the container, as `fastbox.Container.exec_start`."""
+
+        def started() -> containers.Exec:
+            return self._container.exec_start(
+                command, stdin=stdin, stdout=stdout, stderr=stderr, env=env, cwd=cwd, user=user
+            )
+
+        # One that is cancelled meanwhile still ends: dropped with its thread's result.
+        return Exec(await anyio.to_thread.run_sync(started))
+
+    async def exec(
+        self,
+        command: Command,
+        *,
+        input: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        user: str | int | None = None,
+        check: bool = False,
+    ) -> Completed[bytes]:
+        """Runs one more program in the container, as `fastbox.Container.exec`.
+
+        Cancelled, as by `anyio.fail_after`, it kills the program.
+        """
+        stdin = PIPE if input else None
+        stdout: list[bytes] = []
+        stderr: list[bytes] = []
+
+        async def read(pipe: Receiver, chunks: list[bytes]) -> None:
+            async for chunk in pipe:
+                chunks.append(chunk)
+
+        async def write(pipe: Sender) -> None:
+            with contextlib.suppress(BrokenPipeError):
+                await pipe.send(input)
+            pipe.close()
+
+        async with (
+            await self.exec_start(command, stdin=stdin, env=env, cwd=cwd, user=user) as program,
+            anyio.create_task_group() as tasks,
+        ):
+            tasks.start_soon(read, program.stdout, stdout)
+            tasks.start_soon(read, program.stderr, stderr)
+            if program.stdin is not None:
+                tasks.start_soon(write, program.stdin)
+            ended = await program.wait()
+            # Whom it has left behind is not waited for.
+            tasks.cancel_scope.cancel()
+            stdout += program.stdout.rest()
+            stderr += program.stderr.rest()
+        completed = Completed(
+            ended.args,
+            ended.exit_code,
+            ended.signal,
+            b"".join(stdout),
+            b"".join(stderr),
+            ended.usage,
+            notes=ended.notes,
+        )
+        if check:
+            completed.check_returncode()
+        return completed
 
 
 async def start(
@@ -241,6 +343,14 @@ class Receiver(_Pipe):
             except BlockingIOError:
                 pass
 
+    def rest(self) -> list[bytes]:
+        """What is there now."""
+        chunks = []
+        with contextlib.suppress(BlockingIOError):
+            while chunk := os.read(self._fd, 65536):
+                chunks.append(chunk)
+        return chunks
+
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while chunk := await self.receive():
             yield chunk
@@ -260,6 +370,6 @@ class Sender(_Pipe):
                 rest = rest[os.write(self._fd, rest) :]
 
 
-def _pipe(container: containers.Container, name: str, kind: type[Any]) -> Any:
-    fd = container._core.take(name)
+def _pipe(program: containers.Container | containers.Exec, name: str, kind: type[Any]) -> Any:
+    fd = program._core.take(name)
     return None if fd is None else kind(fd)

@@ -3,6 +3,7 @@
 mod devices;
 mod disk;
 mod ends;
+mod exec;
 mod files;
 mod groups;
 mod hostile;

@@ -6,10 +6,10 @@ b'hello\\n'
 
 `run` starts a program in a new container of an image, waits for it and removes the container.
 `prepare` does what can be done before, once; the `Plan` it gives runs as often as you like, and
-`Plan.start` gives a `Container` with streams. A `Pool` has containers ready; `run_many` runs
-thousands of jobs; `fastbox.aio` is for event loops. Images come from `import_image`, and
-`fastbox.images` has all that can be done with them; the image `host` is always there and has this
-machine's own programs. Errors are in `fastbox.exceptions`.
+`Plan.start` gives a `Container` with streams, in which `exec` runs more programs. A `Pool` has
+containers ready; `run_many` runs thousands of jobs; `fastbox.aio` is for event loops. Images come
+from `import_image`, and `fastbox.images` has all that can be done with them; the image `host` is
+always there and has this machine's own programs. Errors are in `fastbox.exceptions`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ if sys.platform == "linux":
         STDOUT,
         Completed,
         Container,
+        Exec,
         Plan,
         Usage,
         __version__,
@@ -52,6 +53,7 @@ else:
         STDOUT,
         Completed,
         Container,
+        Exec,
         Image,
         Info,
         Job,
@@ -93,6 +95,7 @@ __all__ = [
     "Container",
     "ContainerNotFound",
     "ContainerTimeout",
+    "Exec",
     "Executor",
     "ExitError",
     "FastboxError",

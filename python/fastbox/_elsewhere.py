@@ -30,4 +30,5 @@ class _NeedsLinux:
 
 
 run = prepare = import_image = info = list_images = remove_image = run_many = needs_linux
-Executor = Plan = Pool = Job = Container = Completed = Usage = Image = Info = _NeedsLinux
+Executor = Plan = Pool = Job = Container = Exec = Completed = Usage = _NeedsLinux
+Image = Info = _NeedsLinux

@@ -28,7 +28,7 @@ pub const PATHS: Slot = Slot(10);
 /// The hostname and its length.
 pub const HOSTNAME: Slot = Slot(11);
 pub const HOSTNAME_LEN: Slot = Slot(12);
-/// Strings: the id, and the names of the container's upper and work directories.
+/// Strings: paths of the container's directory for both, where it has one, of its upper and of its work directory.
 pub const ID: Slot = Slot(13);
 pub const UPPER: Slot = Slot(14);
 pub const WORK: Slot = Slot(15);

@@ -54,8 +54,13 @@ impl Paths {
             root: root.to_owned(),
             run: run.to_owned(),
         };
+        let new = !paths.uppers().exists();
         for below in [paths.owners(), paths.names(), paths.uppers()] {
             make_own(&below, O_NOFOLLOW)?;
+        }
+        if new && let Ok(uppers) = std::fs::File::open(paths.uppers()) {
+            // Owners come and go; other file systems than ext4 have no such flag.
+            let _ = fastbox_sys::inode::spread(&uppers);
         }
         Ok(paths)
     }

@@ -49,10 +49,11 @@ impl Start<'_> {
     /// What is written out for this container alone.
     pub(super) fn strings(&self, launch: &mut Launch, request: &Request, plan: &Plan) {
         let id = &request.id;
-        launch.string(slots::ID, text(id));
+        let place = &self.upper;
+        launch.string(slots::ID, text(place));
         let (upper, work) = match plan.flat_upper {
-            true => (id.clone(), janitor::work_of(id)),
-            false => (format!("{id}/upper"), format!("{id}/work")),
+            true => (place.clone(), janitor::work_of(place)),
+            false => (format!("{place}/upper"), format!("{place}/work")),
         };
         launch.string(slots::UPPER, text(&upper));
         launch.string(slots::WORK, text(&work));

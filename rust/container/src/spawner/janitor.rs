@@ -48,11 +48,12 @@ pub(super) fn clear(shared: &Shared, mut remains: Remains) {
         }
         clean &= group.remove(&remains.id).is_ok();
     }
-    if remains.plan.has_disk_upper() {
-        clean &= remove_tree(&inside.uppers, remains.id.as_bytes()).is_ok();
+    if let Some(upper) = remains.upper.take() {
+        clean &= remove_tree(&inside.uppers, upper.as_bytes()).is_ok();
         if remains.plan.flat_upper {
-            clean &= remove_tree(&inside.uppers, work_of(&remains.id).as_bytes()).is_ok();
+            clean &= remove_tree(&inside.uppers, work_of(&upper).as_bytes()).is_ok();
         }
+        inside.drawers.leave(&inside.uppers, &upper);
     }
     give_back(shared, &remains);
     if let Some(slot) = remains.slot.filter(|_| clean) {
@@ -61,8 +62,8 @@ pub(super) fn clear(shared: &Shared, mut remains: Remains) {
 }
 
 /// The overlay's work directory, where it lies beside the upper and not in one directory with it.
-pub(super) fn work_of(id: &str) -> String {
-    format!("{id}.work")
+pub(super) fn work_of(upper: &str) -> String {
+    format!("{upper}.work")
 }
 
 /// The range is free for the next container of the same plan, never for another's as long as there is the plan.

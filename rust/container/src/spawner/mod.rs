@@ -7,6 +7,7 @@
 
 mod by_stub;
 mod devices;
+mod drawers;
 mod enter;
 mod inputs;
 mod janitor;
@@ -122,6 +123,8 @@ pub struct Remains {
     base: u32,
     slot: Option<JournalSlot>,
     counters: Option<Arc<Counters>>,
+    /// Where its upper is, below the directory of all.
+    upper: Option<String>,
 }
 
 /// The threads, their state, and the way to them.
@@ -195,6 +198,7 @@ struct Inside {
     /// A pipe whose writing end nobody else has: its reader sees the end of this process.
     alive: (OwnedFd, OwnedFd),
     uppers: OwnedFd,
+    drawers: drawers::Drawers,
     group: Option<Arc<OwnerGroup>>,
     /// The owner's groups below other parents.
     groups_below: Mutex<HashMap<Parent, Arc<OwnerGroup>>>,

@@ -29,6 +29,8 @@ pub(super) struct Start<'a> {
     pub(super) timings: Vec<Timing>,
     /// Namespaces of a running container, in the order of the plan's list.
     pub(super) joined: Vec<OwnedFd>,
+    /// The path of its upper below the directory of all.
+    pub(super) upper: String,
 }
 
 impl Start<'_> {
@@ -44,8 +46,11 @@ impl Start<'_> {
             base: self.base,
             slot: None,
             counters: None,
+            upper: None,
         };
-        let result = self.make(&request, fresh, &mut opened);
+        let result = self
+            .upper(&mut remains)
+            .and_then(|()| self.make(&request, fresh, &mut opened));
         remains.slot = Some(request.slot);
         match result {
             Ok((pid, fds, ends)) => {
@@ -65,6 +70,22 @@ impl Start<'_> {
                 Err(error)
             }
         }
+    }
+
+    /// Finds a place for what the container writes to the disk.
+    fn upper(&mut self, remains: &mut Remains) -> Result<(), ContainerError> {
+        if !self.plan.has_disk_upper() {
+            return Ok(());
+        }
+        let inside = &self.shared.inside;
+        let place = inside.drawers.place(&inside.uppers, &remains.id);
+        self.upper = place.map_err(|errno| ContainerError::Step {
+            step: "make upper",
+            target: String::new(),
+            errno,
+        })?;
+        remains.upper = Some(self.upper.clone());
+        Ok(())
     }
 
     /// Everything of a start, in the order in which it is made.

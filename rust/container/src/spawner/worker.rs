@@ -1,5 +1,6 @@
 //! One thread that starts containers: takes a request, makes what is made outside, clones, answers.
 
+use super::drawers::Drawers;
 use super::start::Start;
 use super::{
     Config, Inside, Job, Remains, Shared, Stream, enter, janitor, lean, lock, namespaces, network,
@@ -129,6 +130,7 @@ fn settle_in(
         programs: namespaces::Programs::new(),
         kept: Mutex::new(HashMap::new()),
         held: Mutex::new(HashMap::new()),
+        drawers: Drawers::default(),
         owned: OnceLock::new(),
         heir: config.heir.take(),
         ahead: Mutex::new(None),
@@ -223,6 +225,7 @@ fn work(shared: &Arc<Shared>, channel: &Channel, job: &JobCell) {
                     base,
                     timings: Vec::new(),
                     joined: Vec::new(),
+                    upper: String::new(),
                     timed: request.timed,
                 };
                 match start.launch(*request, fresh != 0, fds) {
@@ -238,6 +241,7 @@ fn work(shared: &Arc<Shared>, channel: &Channel, job: &JobCell) {
                     base,
                     timings: Vec::new(),
                     joined: Vec::new(),
+                    upper: String::new(),
                     timed: false,
                 };
                 (Job::Warmed(start.warm(fds)), Vec::new())
@@ -273,6 +277,7 @@ fn without_files(shared: &Shared, asked: Job) -> Job {
                 base,
                 slot: Some(request.slot),
                 counters: None,
+                upper: None,
             };
             janitor::clear(shared, remains);
             Job::Launched(Err(full()))

@@ -125,7 +125,8 @@ class Audit:
         # An owner has a second group for containers with a device list of their own.
         left = [owner for owner in ours if owner.name.removesuffix(".devices") not in alive]
         for owner in ours:
-            left += [path for path in _listed(owner) if _CONTAINER.fullmatch(path.name)]
+            for place in (owner, *owner.glob("d*")):
+                left += [path for path in _listed(place) if _CONTAINER.match(path.name)]
         return [f"cgroup: {path}" for path in left]
 
     def _watches_the_dead(self, process: Path) -> bool:

@@ -163,7 +163,10 @@ class Place:
 
         def found() -> list[str]:
             groups = [path for group in self._groups() for path in group.iterdir() if path.is_dir()]
-            uppers = [*(self.root / "run").glob("*/*")]
+            # A drawer, the one in use, may be there and empty.
+            uppers = [*(self.root / "run").glob("*/[!d]*"), *(self.root / "run").glob("*/d*/*")]
+            drawers = [*(self.root / "run").glob("*/d*")]
+            uppers += [path for path in drawers if len(path.name) > 20 or len(drawers) > 1]
             names = [*(self.run / "names").glob("*")]
             paths = [*groups, *uppers, *names]
             kept = ("plan-", "pid")  # what an owner itself has there

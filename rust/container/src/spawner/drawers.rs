@@ -27,7 +27,7 @@ struct State {
     /// The one in use. The first is the owner's directory itself: most owners have few containers.
     number: u64,
     used: u32,
-    /// How many containers lie in each, of the one in use and those that cannot be removed yet.
+    /// How many containers lie in each that has some.
     live: HashMap<u64, u32>,
 }
 
@@ -41,8 +41,9 @@ impl Drawers {
             }
             let next = state.number + 1;
             mkdirat(uppers, name(next).as_str(), Mode::S_IRWXU)?;
-            state.number = next;
+            let full = std::mem::replace(&mut state.number, next);
             state.used = 0;
+            state.remove_empty(uppers, full);
         }
         state.used += 1;
         let number = state.number;
@@ -58,13 +59,21 @@ impl Drawers {
         let mut state = lock(&self.0);
         let drawer = path.split_once('/').map_or("", |(drawer, _)| drawer);
         let number = drawer.trim_start_matches('d').parse().unwrap_or(0);
-        let left = state.live.entry(number).or_default();
-        *left = left.saturating_sub(1);
-        if *left == 0 && number != state.number {
-            state.live.remove(&number);
+        if let Some(live) = state.live.get_mut(&number) {
+            *live = live.saturating_sub(1);
+        }
+        state.remove_empty(uppers, number);
+    }
+}
+
+impl State {
+    /// Removes a drawer that is not in use and has no container's files any more.
+    fn remove_empty(&mut self, uppers: &OwnedFd, number: u64) {
+        if number != self.number && self.live.get(&number).is_none_or(|live| *live == 0) {
+            self.live.remove(&number);
             if number != 0 {
                 // What something is still in goes at the owner's end.
-                let _ = unlinkat(uppers, drawer, UnlinkatFlags::RemoveDir);
+                let _ = unlinkat(uppers, name(number).as_str(), UnlinkatFlags::RemoveDir);
             }
         }
     }

@@ -133,8 +133,17 @@ fn of_any_kind() {
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
         .collect();
-    // Whose they are.
-    assert_eq!(uppers, ["pid"], "directories of containers or plans");
+    // Whose they are, and the drawer in use, which is empty.
+    let (drawers, others): (Vec<_>, Vec<_>) = uppers
+        .iter()
+        .map(|name| name.to_string_lossy())
+        .partition(|name| name.starts_with('d') && name.len() < 8);
+    assert_eq!(others, ["pid"], "directories of containers or plans");
+    assert!(drawers.len() <= 1, "{drawers:?}");
+    for drawer in &drawers {
+        let drawer = place.paths.uppers().join(&owner).join(drawer.as_ref());
+        assert_eq!(fs::read_dir(drawer).unwrap().count(), 0);
+    }
     let names: Vec<_> = fs::read_dir(place.paths.names())
         .unwrap()
         .map(|entry| entry.unwrap().file_name())

@@ -156,12 +156,6 @@ impl Container {
         timeout: Option<Duration>,
         interrupted: &mut dyn FnMut() -> bool,
     ) -> Result<Option<Exit>, EngineError> {
-        if let Some(exit) = &lock(&self.end).exit {
-            return Ok(Some(exit.clone()));
-        }
-        if !self.prepared.engine.is_mine() {
-            return Err(EngineError::Forked);
-        }
         Program::wait(self, timeout, interrupted)
     }
 
@@ -227,6 +221,17 @@ impl Program for Container {
 
     fn kill_all(&self) -> Result<(), EngineError> {
         Container::kill(self, nix::libc::SIGKILL)
+    }
+
+    fn known(&self) -> Result<Option<Exit>, EngineError> {
+        // In a fork another thread may have held the lock: nobody would let go of it.
+        match self.prepared.engine.is_mine() {
+            true => Ok(lock(&self.end).exit.clone()),
+            false => match self.end.try_lock() {
+                Ok(end) if end.exit.is_some() => Ok(end.exit.clone()),
+                _ => Err(EngineError::Forked),
+            },
+        }
     }
 
     fn ended(&self) -> Result<Exit, EngineError> {

@@ -272,6 +272,11 @@ impl Program for Executed {
         Ok(())
     }
 
+    fn known(&self) -> Result<Option<Exit>, EngineError> {
+        self.process.mine()?;
+        Ok(lock(&self.process.exit).clone())
+    }
+
     fn ended(&self) -> Result<Exit, EngineError> {
         self.process.ended()
     }

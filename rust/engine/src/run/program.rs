@@ -33,13 +33,20 @@ pub trait Program: Send + Sync {
     /// A fork's handle.
     fn kill_all(&self) -> Result<(), EngineError>;
 
+    /// Its end, once somebody has taken it.
+    ///
+    /// # Errors
+    /// A fork's handle, where it is not known.
+    fn known(&self) -> Result<Option<Exit>, EngineError>;
+
     /// Takes the end of one whose pidfd says that it has ended.
     ///
     /// # Errors
     /// What the kernel said.
     fn ended(&self) -> Result<Exit, EngineError>;
 
-    /// Waits for its end. None when `timeout` is over or `interrupted`, called when a signal handler ran, says so.
+    /// Waits for its end. None when `timeout` is over or `interrupted`, called when a signal handler ran, says so. Once
+    /// known, the end is given again at once.
     ///
     /// # Errors
     /// A fork's handle.
@@ -48,6 +55,9 @@ pub trait Program: Send + Sync {
         timeout: Option<Duration>,
         interrupted: &mut dyn FnMut() -> bool,
     ) -> Result<Option<Exit>, EngineError> {
+        if let Some(exit) = self.known()? {
+            return Ok(Some(exit));
+        }
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
         match ready(self.pidfd(), PollFlags::POLLIN, deadline, interrupted) {
             Ok(true) => self.ended().map(Some),

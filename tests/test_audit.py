@@ -116,6 +116,7 @@ def test_namespace(quiet: Audit) -> None:
         "run/names/some-name",
         "run/owners/0123456789abcdef",
         f"root/run/0123456789abcdef/{CONTAINER}",
+        f"root/run/0123456789abcdef/d7/{CONTAINER}.work",
     ],
 )
 def test_directory(quiet: Audit, places: tuple[Path, Path], below: str) -> None:

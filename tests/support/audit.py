@@ -125,8 +125,7 @@ class Audit:
         # An owner has a second group for containers with a device list of their own.
         left = [owner for owner in ours if owner.name.removesuffix(".devices") not in alive]
         for owner in ours:
-            for place in (owner, *owner.glob("d*")):
-                left += [path for path in _listed(place) if _CONTAINER.match(path.name)]
+            left += [path for path in _listed(owner) if _CONTAINER.fullmatch(path.name)]
         return [f"cgroup: {path}" for path in left]
 
     def _watches_the_dead(self, process: Path) -> bool:
@@ -168,5 +167,7 @@ class Audit:
         for owner in _listed(self._root / "run"):
             if owner.name not in alive:
                 left.append(owner)
-            left += [path for path in _listed(owner) if _CONTAINER.fullmatch(path.name)]
+            # Those of many containers lie in drawers, and each has a work directory beside it.
+            for place in (owner, *owner.glob("d*")):
+                left += [path for path in _listed(place) if _CONTAINER.match(path.name)]
         return [f"directory: {path}" for path in left]

@@ -64,6 +64,8 @@ class Row:
         """How it stands."""
         if isinstance(self.value, str):
             return f"absent: {self.value}"
+        if self.value <= 0:
+            return "lost in the noise of this run"
         for bound, word in ((self.goal, "goal"), (self.least, "at least")):
             if self.value >= bound if self.more_is_better else self.value <= bound:
                 return word

@@ -25,6 +25,7 @@ use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use rustix::fs::IFlags;
 
@@ -117,7 +118,12 @@ impl Store {
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), ImageError> {
         let new = path.with_extension("new");
         let result = std::fs::write(&new, bytes)
-            .and_then(|()| File::open(&new)?.sync_all())
+            .and_then(|()| {
+                let file = File::open(&new)?;
+                // The kernel's own clock for files is up to a tick late: a name would be older than its image.
+                file.set_modified(SystemTime::now())?;
+                file.sync_all()
+            })
             .and_then(|()| std::fs::rename(&new, path))
             .map_err(ImageError::io("write", path));
         match result {

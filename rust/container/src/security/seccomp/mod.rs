@@ -101,7 +101,7 @@ impl Arch {
     }
 
     /// [`Arch::native`], less what this kernel does not have: loading a filter costs by the instruction, and x32 takes
-    /// a third of them.
+    /// a quarter of them.
     ///
     /// # Errors
     /// As [`Arch::native`].
